@@ -1,0 +1,1 @@
+"""The library behind the app and the command line. Nothing in here imports Streamlit."""

@@ -1,0 +1,1 @@
+"""One file per format: read(path) gives sequences or a data set, write gives it back."""

@@ -1,0 +1,1 @@
+"""Figures and the packets of the viewer: sequences in, pictures out. No Streamlit, no PyTorch."""
