@@ -36,7 +36,7 @@ class Camera:
     """
 
     name: str
-    rotation: tuple[tuple[float, float, float], ...]
+    rotation: tuple[tuple[float, ...], ...]
     centre_mm: tuple[float, float, float]
     focal_px: tuple[float, float]
     centre_px: tuple[float, float]
@@ -65,9 +65,8 @@ class Camera:
     @classmethod
     def from_arrays(cls, name: str, R: ArrayLike, t: ArrayLike, **fields: Any) -> Camera:
         """Make a camera from an R (3, 3) and a centre t (3,) in mm."""
-        rows = tuple(tuple(float(v) for v in row) for row in np.asarray(R))
-        centre = tuple(float(v) for v in np.asarray(t).reshape(3))
-        return cls(name, rows, centre, **fields)
+        known = {"rotation": np.asarray(R).tolist(), "centre_mm": np.asarray(t).tolist(), **fields}
+        return cls.from_dict({"name": name, **known})
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain lists and numbers, for a JSON file."""
@@ -89,7 +88,8 @@ def camera_from_world(points: ArrayLike, R: ArrayLike, t: ArrayLike) -> Array:
 
     Args:
         points: (..., 3), world, mm.
-        R, t: (3, 3) rotation and (3,) camera centre in the world, mm.
+        R: (3, 3) rotation, world -> camera.
+        t: (3,) camera centre in the world, mm.
     """
     return (np.asarray(points) - np.asarray(t)) @ np.asarray(R).T
 
@@ -125,12 +125,14 @@ def undistort(points: ArrayLike, camera: Camera, *, iterations: int = 60) -> Arr
     """
     target = np.asarray(points, dtype=np.float64)
     xy = target.copy()
-    for _ in range(iterations):
-        step = target - distort(xy, camera)
-        xy = xy + step
-        if not np.any(np.abs(step) > 1e-12):
-            break
-    lost = ~(np.abs(distort(xy, camera) - target).max(axis=-1) < 1e-6)
+    # Points without an inverse run away to infinity on the way; they are found out below.
+    with np.errstate(over="ignore", invalid="ignore"):
+        for _ in range(iterations):
+            step = target - distort(xy, camera)
+            xy = xy + step
+            if not np.any(np.abs(step) > 1e-12):
+                break
+        lost = ~(np.abs(distort(xy, camera) - target).max(axis=-1) < 1e-6)
     xy[lost] = np.nan
     return xy
 

@@ -203,4 +203,4 @@ def in_paper_order(actions: Iterable[str]) -> tuple[str, ...]:
 
 def valid_frames(sequence: PoseSequence) -> NDArray[np.bool_]:
     """Tell which frames (F,) have every joint."""
-    return np.isfinite(sequence.positions).all(axis=(1, 2))
+    return np.asarray(np.isfinite(sequence.positions).all(axis=(1, 2)))

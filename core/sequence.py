@@ -22,7 +22,7 @@ FloatArray = NDArray[np.floating[Any]]
 
 def frozen_array(values: Any, dtype: type = np.float32) -> FloatArray:
     """Return `values` as a read-only array; copies unless it already is one."""
-    array = np.asarray(values, dtype=dtype)
+    array: FloatArray = np.asarray(values, dtype=dtype)
     if array.flags.writeable:
         array = array.copy()
         array.flags.writeable = False
