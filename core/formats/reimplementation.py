@@ -245,13 +245,14 @@ def _frame_notes(mean: NDArray[np.float64], name: str) -> list[str]:
     ankles = mean.reshape(32, 3)[H36M_32.indices(("left_ankle", "right_ankle"))].mean(axis=0)
     if ankles[2] > -400 or abs(ankles[1]) > -ankles[2] / 2:
         return []
-    return [
+    note = (
         f"{name} is of the world frame (mean z of the ankles {ankles[2]:.0f} mm, z up), not of "
-        "the camera frame (mean y near +700 mm). Poses are drawn as if in camera axes and "
-        "so lie on their back, and a checkpoint trained in the camera frame, as the published "
-        "ones are, gives wrong errors on this folder: use the camera-frame files, or a "
-        "checkpoint trained on these."
-    ]
+        "the camera frame (mean y near +700 mm). Poses are drawn as if in camera axes and so lie "
+        "on their back, and a checkpoint trained in the camera frame, as the published ones are, "
+        "gives wrong errors on this folder: use the camera-frame files, or a checkpoint trained "
+        "on these."
+    )
+    return [note]
 
 
 def _hourglass_statistics(splits: Any, folder: Path) -> Statistics:

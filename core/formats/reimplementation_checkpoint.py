@@ -36,7 +36,7 @@ class SavedTraining(TypedDict):
         epoch, step: how far it was trained.
         lr: learning rate at that point.
         err: test error in mm that its writer measured.
-        optimizer: state of the optimizer, tensors as NumPy arrays.
+        optimizer: state of Adam, as its `load_state_dict` takes it.
     """
 
     state_dict: dict[str, Tensor]
@@ -76,7 +76,7 @@ def read(source: str | Path | BinaryIO, name: str | None = None) -> SavedTrainin
         step=_number(said, "step", int, label),
         lr=_number(said, "lr", float, label),
         err=_number(said, "err", float, label),
-        optimizer=optimizer if isinstance(optimizer, dict) else None,
+        optimizer=_tensors(optimizer) if isinstance(optimizer, dict) else None,
     )
 
 
@@ -145,6 +145,16 @@ def _weights(found: object, name: str) -> dict[str, np.ndarray[Any, Any]]:
             problem = f"a tensor of weights was expected, not {_a(values)}"
             raise PoseFormatError(problem, file=name, place=key)
     return weights
+
+
+def _tensors(tree: Any) -> Any:
+    import torch
+
+    if isinstance(tree, dict):
+        return {key: _tensors(value) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return type(tree)(_tensors(value) for value in tree)
+    return torch.from_numpy(np.array(tree)) if isinstance(tree, np.ndarray) else tree
 
 
 def _number(said: Mapping[str, Any], key: str, kind: type, name: str) -> Any:
