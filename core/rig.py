@@ -150,7 +150,7 @@ def views(
     for camera in cameras:
         recording = view(sequence, camera, Key(subject, action, take, camera.name), source=source)
         truth = recording.truth
-        if truth is not None and np.nanmin(truth.positions[..., 2]) >= nearest_mm:
+        if truth is not None and not (truth.positions[..., 2] < nearest_mm).any():
             yield recording
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import PoseFormatError
-from core.formats.mocap_axes import CMU_UNIT_MM, euler_rotation, z_up_from_y_up
+from core.formats.mocap import CMU_UNIT_MM, euler_rotation, text_lines, z_up_from_y_up
 from core.sequence import PoseSequence
 from core.skeleton import H36M_17
 
@@ -174,12 +174,7 @@ def read_motion(bvh: str | Path) -> BvhMotion:
         PoseFormatError: naming the file and the line that is wrong.
     """
     path = Path(bvh)
-    try:
-        # Latin-1 reads any byte: what is not text then fails where a word or number is expected.
-        lines = path.read_text(encoding="latin-1").splitlines()
-    except OSError as error:
-        raise PoseFormatError(f"it can't be read: {error.strerror}", file=path) from error
-    return _BvhParser(path, lines).parse()
+    return _BvhParser(path, text_lines(path)).parse()
 
 
 class _BvhParser:
@@ -294,6 +289,8 @@ class _BvhParser:
     def take_rows(self, frames: int) -> Array:
         width = sum(len(names) for names in self.channels)
         first = self.number
+        if not width:
+            raise self.error("its joints have no channels, so that nothing can move")
         try:
             values = np.fromiter(map(float, " ".join(self.lines[first:]).split()), dtype=np.float64)
         except ValueError:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -134,9 +134,28 @@ def _indexed(root: Path) -> tuple[Clip, ...]:
                 raise PoseFormatError(
                     "a column 'file' was expected in its first line", file=path, place="line 1"
                 )
-            return tuple(_clip_of_row(root, table.line_num, row) for row in table)
+            return _checked(
+                path, ((table.line_num, _clip_of_row(root, table.line_num, row)) for row in table)
+            )
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise PoseFormatError(f"it can't be read as a table: {error}", file=path) from error
+
+
+def _checked(path: Path, clips: Iterable[tuple[int, Clip]]) -> tuple[Clip, ...]:
+    known: dict[str, Clip] = {}
+    split_of: dict[str, Split | None] = {}
+    for line, clip in clips:
+        place = f"line {line}"
+        if clip.name in known:
+            raise PoseFormatError(f"the clip {clip.name} is listed twice", file=path, place=place)
+        if split_of.setdefault(clip.subject, clip.split) != clip.split:
+            raise PoseFormatError(
+                f"subject {clip.subject} is in two splits; each subject must be in one",
+                file=path,
+                place=place,
+            )
+        known[clip.name] = clip
+    return tuple(known.values())
 
 
 def _clip_of_row(root: Path, line: int, row: dict[str, str | None]) -> Clip:

@@ -1,14 +1,17 @@
-"""What the motion-capture formats share: Euler rotations, lengths and axes of CMU's files.
+"""What the motion-capture formats share: text, Euler rotations, lengths and axes.
 
-Pure functions of arrays; knows no file layout.
+Knows no file's layout.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from core.errors import PoseFormatError
 
 Array = NDArray[np.floating[Any]]
 
@@ -56,3 +59,20 @@ def z_up_from_y_up(points: ArrayLike) -> Array:
     """Turn (..., 3) from y up to z up by 90 degrees about x: (x, y, z) -> (x, -z, y)."""
     xyz = np.asarray(points)
     return np.stack([xyz[..., 0], -xyz[..., 2], xyz[..., 1]], axis=-1)
+
+
+def text_lines(path: Path) -> list[str]:
+    """Read a text file's lines; `PoseFormatError` if it can't be read."""
+    try:
+        # Latin-1 reads any byte: what is not text then fails where a name or number is expected.
+        return path.read_text(encoding="latin-1").splitlines()
+    except OSError as error:
+        raise PoseFormatError(f"it can't be read: {error.strerror}", file=path) from error
+
+
+def is_finite_number(word: str) -> bool:
+    """Tell whether a word is a number other than nan and inf."""
+    try:
+        return bool(np.isfinite(float(word)))
+    except ValueError:
+        return False
