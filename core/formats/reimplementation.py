@@ -3,13 +3,13 @@
 train_2d, test_2d (ground truth) and train_2d_ft, test_2d_ft (Stacked Hourglass) hold normalised
 2D by (subject, action, file); train_3d, test_3d normalised root-relative 3D; stat_3d the 3D's
 mean and standard deviation. The 2D's are not in the folder: the ground truth's are published,
-the hourglass's are estimated here. Nothing in such a file is run.
+the hourglass's are estimated (`pixel_statistics`). Nothing in such a file is run.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from core.dataset import Dataset, Entry, Key, Recording
 from core.errors import PoseFormatError
-from core.formats import restricted_pickle
+from core.formats import pixel_statistics, restricted_pickle
 from core.human36m import OUTPUT_DIMENSIONS, PUBLISHED_INPUT
 from core.normalization import Statistics, unnormalize
 from core.sequence import PoseSequence
@@ -30,11 +30,11 @@ FPS = 50.0
 SUFFIX = ".pth.tar"
 SPLITS: tuple[Literal["train", "test"], ...] = ("test", "train")
 HOURGLASS_MARK = "-sh"
-# Fewer shared frames than this do not pin down a mean and a spread per coordinate.
-FEWEST_FRAMES_TO_ESTIMATE = 30
+# Per camera: enough to tell and to fit the 2D's statistics, few enough to take no time.
+FRAMES_TO_FIT = 150
 
 FileKey = tuple[str, str, str]
-Rows = dict[FileKey, NDArray[np.float64]]
+Rows = dict[FileKey, NDArray[np.float32]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,18 +65,17 @@ def read(folder: str | Path) -> Dataset:
     folder = Path(folder)
     splits = _present_splits(folder)
     digest = hashlib.blake2b(digest_size=16)
-    output_statistics, notes = _output_statistics(folder / f"stat_3d{SUFFIX}", digest)
+    output_statistics, ankles = _output_statistics(folder / f"stat_3d{SUFFIX}", digest)
+    in_world = _is_of_world_frame(ankles)
+    notes = [_world_frame_note(ankles)] if in_world else []
     found = {split: _read_split(folder, split, digest) for split in splits}
     notes += [note for split in found.values() for note in split.notes]
 
-    statistics = {GROUND_TRUTH: PUBLISHED_INPUT, "3d": output_statistics}
-    if any(split.inputs[HOURGLASS] for split in found.values()):
-        statistics[HOURGLASS] = _hourglass_statistics(found.values(), folder)
-        notes.append(
-            "Hourglass 2D in px is an estimate: its mean and standard deviation are published "
-            "nowhere and were recovered by regression on the ground truth. Errors in mm do not "
-            "depend on it."
-        )
+    # Poses in world axes can't be projected, so they tell nothing about the 2D.
+    views = [] if in_world else _sample_views(found.values(), output_statistics)
+    statistics, said = _input_statistics(found.values(), views, folder)
+    statistics[OUTPUT] = output_statistics
+    notes += said
     subjects = {s: {key[0] for key in split.outputs} for s, split in found.items()}
     both = sorted(subjects.get("train", set()) & subjects.get("test", set()))
     if both:
@@ -211,13 +210,14 @@ def _read_rows(path: Path, width: int, digest: Any) -> Rows:
         if broken.size:
             problem = f"{broken.size} of {len(rows)} frames are NaN or infinite, first {broken[0]}"
             raise PoseFormatError(problem, file=path, place=_place(file_key))
-        result[file_key] = rows
+        result[file_key] = rows.astype(np.float32)
         digest.update(repr((path.name, file_key, rows.shape, rows.dtype.str)).encode())
         digest.update(np.ascontiguousarray(rows).data)
     return result
 
 
-def _output_statistics(path: Path, digest: Any) -> tuple[Statistics, list[str]]:
+def _output_statistics(path: Path, digest: Any) -> tuple[Statistics, NDArray[np.float64]]:
+    """Read stat_3d; also give the ankles' mean place (3,), which tells its frame."""
     found = restricted_pickle.read_torch_file(path)
     if not isinstance(found, dict) or not {"mean", "std", "dim_use"} <= found.keys():
         raise PoseFormatError("a dict with mean, std and dim_use was expected", file=path)
@@ -237,52 +237,86 @@ def _output_statistics(path: Path, digest: Any) -> tuple[Statistics, list[str]]:
     except ValueError as error:
         raise PoseFormatError(f"can't be used: {error}", file=path) from None
     digest.update(mean.tobytes() + std.tobytes())
-    return statistics, _frame_notes(mean, path.name)
-
-
-def _frame_notes(mean: NDArray[np.float64], name: str) -> list[str]:
-    """Tell world axes from camera axes: a person's ankles are about 700 mm below the hip."""
     ankles = mean.reshape(32, 3)[H36M_32.indices(("left_ankle", "right_ankle"))].mean(axis=0)
-    if ankles[2] > -400 or abs(ankles[1]) > -ankles[2] / 2:
-        return []
-    note = (
-        f"{name} is of the world frame (mean z of the ankles {ankles[2]:.0f} mm, z up), not of "
-        "the camera frame (mean y near +700 mm). Poses are drawn as if in camera axes and so lie "
-        "on their back, and a checkpoint trained in the camera frame, as the published ones are, "
-        "gives wrong errors on this folder: use the camera-frame files, or a checkpoint trained "
-        "on these."
+    return statistics, ankles
+
+
+def _is_of_world_frame(ankles: NDArray[np.float64]) -> bool:
+    """Tell world axes (z up) from camera axes (y down): ankles are about 700 mm below the hip."""
+    return bool(ankles[2] < -400 and abs(ankles[1]) < -ankles[2] / 2)
+
+
+def _world_frame_note(ankles: NDArray[np.float64]) -> str:
+    return (
+        f"stat_3d{SUFFIX} is of the world frame (mean z of the ankles {ankles[2]:.0f} mm, z up), "
+        "not of the camera frame (mean y near +700 mm). Poses are drawn as if in camera axes and "
+        "so lie on their back, and a checkpoint trained in the camera frame, as the published "
+        "ones are, gives wrong errors on this folder: use the camera-frame files, or a checkpoint "
+        "trained on these."
     )
-    return [note]
 
 
-def _hourglass_statistics(splits: Any, folder: Path) -> Statistics:
-    """Estimate mean and spread per coordinate from the frames that both 2D sources have.
-
-    The detector's pixels are the true ones plus noise, so the normalised detection is a line
-    over the true pixels: slope 1 / std and intercept -mean / std. Regressing this way round
-    keeps the noise out of the slope.
-    """
+def _input_statistics(
+    splits: Iterable[_Split], views: list[pixel_statistics.View], folder: Path
+) -> tuple[dict[str, Statistics], list[str]]:
+    """Find the 2D sources' statistics, which no file holds, and say how."""
+    notes = []
+    truth = PUBLISHED_INPUT
+    misfit = pixel_statistics.misfit_px(views, truth) if views else 0.0
+    if misfit > pixel_statistics.LARGEST_MISFIT_PX:
+        recovered = pixel_statistics.recover(views, truth)
+        why = (
+            "Human3.6M's published 2D statistics are not this folder's own: its 2D would be "
+            f"{min(misfit, 9999):.0f} px off the projection of its 3D"
+        )
+        if recovered is None:
+            notes.append(f"{why}. Its own could not be recovered, so 2D in px is distorted.")
+        else:
+            truth = recovered
+            notes.append(f"{why}. Its own were recovered from its 2D, 3D and the four lenses.")
+    statistics = {GROUND_TRUTH: truth}
     pairs = [
         (split.inputs[GROUND_TRUTH][key], rows)
         for split in splits
         for key, rows in split.inputs[HOURGLASS].items()
     ]
-    truth = unnormalize(np.concatenate([t for t, _ in pairs]), *_parts(PUBLISHED_INPUT))
-    detected = np.concatenate([d for _, d in pairs])
-    spread = truth - truth.mean(axis=0)
-    variance = (spread**2).mean(axis=0)
-    slope = (spread * detected).mean(axis=0) / np.where(variance > 0, variance, np.nan)
-    if len(truth) < FEWEST_FRAMES_TO_ESTIMATE or not (slope > 0).all():
-        problem = (
-            "the hourglass files do not follow the ground truth (fewer than "
-            f"{FEWEST_FRAMES_TO_ESTIMATE} shared frames, or coordinates that do not agree), so "
-            "their scale in px can't be estimated"
+    if pairs:
+        detected = pixel_statistics.of_detections(pairs, truth)
+        if detected is None:
+            problem = (
+                "the hourglass 2D does not follow the ground truth (fewer than "
+                f"{pixel_statistics.FEWEST_FRAMES} shared frames, or coordinates that do not "
+                "agree), so its scale in px can't be estimated"
+            )
+            raise PoseFormatError(problem, file=folder, place=f"*_2d_ft{SUFFIX}")
+        statistics[HOURGLASS] = detected
+        notes.append(
+            "Hourglass 2D in px is an estimate: its mean and standard deviation are published "
+            "nowhere and were recovered by regression on the ground truth. Errors in mm do not "
+            "depend on it."
         )
-        raise PoseFormatError(problem, file=folder, place=f"*_2d_ft{SUFFIX}")
-    std = 1 / slope
-    mean = truth.mean(axis=0) - detected.mean(axis=0) * std
-    origin = f"estimated by regression on the ground truth over {len(truth)} frames"
-    return Statistics(mean, std, origin, estimated=True)
+    return statistics, notes
+
+
+def _sample_views(splits: Iterable[_Split], output: Statistics) -> list[pixel_statistics.View]:
+    """Take frames of the cameras whose lenses are known, evenly over the folder."""
+    found: dict[str, list[tuple[NDArray[Any], NDArray[Any]]]] = {}
+    for split in splits:
+        for key, rows in split.outputs.items():
+            found.setdefault(_key(key).camera, []).append((split.inputs[GROUND_TRUTH][key], rows))
+    views = []
+    for name, pairs in found.items():
+        camera = pixel_statistics.lens(name)
+        if camera is None:
+            continue
+        step = max(1, sum(len(rows) for _, rows in pairs) // FRAMES_TO_FIT)
+        inputs = np.concatenate([inputs for inputs, _ in pairs])[::step]
+        rows = np.concatenate([rows for _, rows in pairs])[::step]
+        joints = _truth(rows, output).select(INPUT_16).positions
+        views.append(
+            pixel_statistics.View(camera, inputs.astype(np.float64), joints.astype(np.float64))
+        )
+    return views
 
 
 def _parts(statistics: Statistics) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
