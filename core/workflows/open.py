@@ -1,0 +1,217 @@
+"""Open data sets and checkpoints by what a user calls them: a name that ships, or a path.
+
+Pages import this module as they start: readers are imported once they are needed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import struct
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from core.dataset import Dataset
+from core.errors import PoseFormatError
+
+if TYPE_CHECKING:
+    from core.checkpoint import Checkpoint
+
+BUILT_IN = ("balancing", "synthetic")
+
+ASSETS = Path(__file__).resolve().parents[2] / "assets"
+SAMPLES = ASSETS / "samples"
+WEIGHTS = ASSETS / "weights"
+
+Layout = Literal[
+    "data set file",
+    "re-implementation's data folder",
+    "checkpoint",
+    "openpose folder",
+    "pose2sim folder",
+    "motion capture folder",
+    "motion capture file",
+    "marker file",
+    "pose file",
+    "nothing",
+    "unknown",
+]
+
+UNDERSTOOD = (
+    "a data set file written by `python -m core prepare`, or a folder with test_2d, test_3d and "
+    "stat_3d .pth.tar"
+)
+# What to do with paths that are something, but not a data set.
+INSTEAD: dict[Layout, str] = {
+    "checkpoint": "it is a checkpoint: give it with --load",
+    "openpose folder": "it holds OpenPose keypoints: lift them with `python -m core predict`",
+    "pose2sim folder": "it is a Pose2Sim project: run `python -m core prepare pose2sim` on it",
+    "motion capture folder": "it holds motion capture: run `python -m core prepare cmu` on it",
+    "motion capture file": "it is motion capture: run `python -m core prepare cmu` on its folder",
+    "marker file": "it is a marker file, not a data set",
+    "pose file": "it is a file of poses: lift it with `python -m core predict`",
+}
+
+
+def open_dataset(spec: str | Path) -> Dataset:
+    """Open a data set.
+
+    Args:
+        spec: "balancing", "synthetic", the path of a data set file, or of a folder in the
+            re-implementation's layout. A file within such a folder stands for the folder, and a
+            folder with a single data set file in it for that file.
+
+    Raises:
+        PoseFormatError: there is nothing, or something else; it says what was looked at.
+    """
+    if spec == "balancing":
+        from core.formats import dataset_file
+
+        return _named("balancing", dataset_file.read(SAMPLES / "balancing.safetensors"))
+    if spec == "synthetic":
+        from core import synthetic
+
+        return _named("synthetic", synthetic.dataset())
+    path = Path(spec).expanduser()
+    layout = recognise(path)
+    if layout == "data set file":
+        from core.formats import dataset_file
+
+        return dataset_file.read(_single_file(path))
+    if layout == "re-implementation's data folder":
+        from core.formats import reimplementation
+
+        return reimplementation.read(path if path.is_dir() else path.parent)
+    if layout == "nothing":
+        near = difflib.get_close_matches(str(spec), BUILT_IN, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise PoseFormatError(
+            f"no such file or folder{hint}; expected {' or '.join(BUILT_IN)}, {UNDERSTOOD}",
+            file=path,
+        )
+    if path.is_dir() and layout == "unknown":
+        raise PoseFormatError(
+            f"no data set in this folder: {_listing(path)}; expected {UNDERSTOOD}", file=path
+        )
+    other = INSTEAD.get(layout, f"it is no data set; expected {UNDERSTOOD}")
+    raise PoseFormatError(other, file=path)
+
+
+def open_checkpoint(spec: str | Path) -> Checkpoint:
+    """Load a checkpoint.
+
+    Args:
+        spec: the name of one that ships ("gt", "detector"), or the path of a file of ours or of
+            the re-implementation.
+
+    Raises:
+        PoseFormatError: there is none, or it can't be used.
+    """
+    from core import checkpoint
+
+    named = checkpoint.shipped()
+    if spec in named:
+        return checkpoint.load(named[str(spec)])
+    path = Path(spec).expanduser()
+    if not path.exists():
+        near = difflib.get_close_matches(str(spec), named, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        known = " or ".join(named) or "a checkpoint"
+        raise PoseFormatError(
+            f"no such checkpoint{hint}; expected {known}, or the path of a .safetensors or "
+            ".pth.tar file",
+            file=path,
+        )
+    if path.is_dir():
+        raise PoseFormatError(f"a checkpoint is a file, not a folder: {_listing(path)}", file=path)
+    if recognise(path) == "data set file":
+        raise PoseFormatError("it is a data set, not a checkpoint: open it as data", file=path)
+    return checkpoint.load(path)
+
+
+def checkpoint_names() -> tuple[str, ...]:
+    """Name the checkpoints that ship, without loading torch."""
+    return tuple(path.stem for path in sorted(WEIGHTS.glob("*.safetensors"), reverse=True))
+
+
+def recognise(path: str | Path) -> Layout:
+    """Tell what a path seems to hold, by its names and first bytes; it may still be broken."""
+    path = Path(path)
+    if path.is_dir():
+        return _recognise_folder(path)
+    if not path.is_file():
+        return "nothing"
+    return _recognise_file(path)
+
+
+def _recognise_folder(folder: Path) -> Layout:
+    from core.formats import reimplementation
+
+    if reimplementation.matches(folder):
+        return "re-implementation's data folder"
+    if _single_file(folder) != folder:
+        return "data set file"
+    names = {entry.name.lower() for entry in folder.iterdir()}
+    if {"calibration", "pose"} <= names:
+        return "pose2sim folder"
+    if any(name.endswith("_keypoints.json") for name in names):
+        return "openpose folder"
+    if any(next(folder.rglob(pattern), None) for pattern in ("*.amc", "*.bvh")):
+        return "motion capture folder"
+    return "unknown"
+
+
+def _recognise_file(file: Path) -> Layout:
+    name = file.name.lower()
+    if (known := _safetensors_format(file)) is not None:
+        return "data set file" if known == "pose-baseline-dataset" else "checkpoint"
+    if name.endswith((".pth.tar", ".pth", ".pt", ".tar")):
+        stem = name.split(".", 1)[0]
+        parts = ("2d", "2d_ft", "3d")
+        data = {"stat_3d", *(f"{split}_{part}" for split in ("train", "test") for part in parts)}
+        return "re-implementation's data folder" if stem in data else "checkpoint"
+    if name.endswith(".safetensors"):
+        return "checkpoint"
+    if name.endswith((".asf", ".amc", ".bvh")):
+        return "motion capture file"
+    if name.endswith((".trc", ".c3d")):
+        return "marker file"
+    if name.endswith((".npz", ".npy", ".csv", ".json")):
+        return "pose file"
+    return "unknown"
+
+
+def _safetensors_format(file: Path) -> str | None:
+    """Read what a safetensors file's metadata calls itself; None for any other file."""
+    try:
+        with file.open("rb") as opened:
+            (length,) = struct.unpack("<Q", opened.read(8))
+            if length > file.stat().st_size:
+                return None
+            header = json.loads(opened.read(length))
+        return str(header.get("__metadata__", {}).get("format", ""))
+    except (OSError, ValueError, struct.error, AttributeError):
+        return None
+
+
+def _single_file(path: Path) -> Path:
+    """Take the only data set file of a folder; the path itself where that isn't clear."""
+    if not path.is_dir():
+        return path
+    found = [f for f in path.glob("*.safetensors") if _recognise_file(f) == "data set file"]
+    return found[0] if len(found) == 1 else path
+
+
+def _listing(folder: Path) -> str:
+    names = sorted(entry.name + "/" * entry.is_dir() for entry in folder.iterdir())
+    if not names:
+        return "it is empty"
+    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+    return f"it holds {', '.join(names[:4])}{more}"
+
+
+def _named(name: str, dataset: Dataset) -> Dataset:
+    """Give a data set that ships its short name, so that links to it hold on every machine."""
+    from dataclasses import replace
+
+    return dataset if dataset.id == name else replace(dataset, id=name)
