@@ -123,7 +123,7 @@ def _fit(
     Minimises |project(joints + root) - inputs * std - mean| in px. Each frame's root is
     eliminated before the statistics are solved for, so the system has 64 unknowns.
     """
-    mean, std = start.mean.copy(), start.std.copy()
+    mean, std = start.mean, start.std
     with np.errstate(all="ignore"):
         roots = [_first_roots(view, start) for view in views]
         for _ in range(STEPS):
@@ -146,8 +146,9 @@ def _fit(
             step = np.zeros(64)
             if not fixed:
                 normal[32:, :32] = normal[:32, 32:].T
-                step = np.linalg.lstsq(normal, right, rcond=1e-12)[0]
-                mean, std = mean + step[:32], std + step[32:]
+                step = np.linalg.lstsq(normal, right, rcond=1e-12)[0].astype(np.float64)
+                mean = (mean + step[:32]).astype(np.float64)
+                std = (std + step[32:]).astype(np.float64)
             moved = 0.0
             for i, (view, (residual, inverse)) in enumerate(zip(views, frames, strict=True)):
                 left = residual - step[:32] - view.inputs * step[32:]
