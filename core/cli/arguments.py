@@ -1,0 +1,80 @@
+"""What the commands' options share: names, help, and one clear line on wrong use."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any, NoReturn, Protocol
+
+
+class Commands(Protocol):
+    """Where a command adds its parser (argparse keeps the type of it to itself)."""
+
+    def add_parser(self, name: str, **options: Any) -> Parser: ...  # noqa: D102
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that says what is wrong in one line, without the usage before it."""
+
+    def __init__(self, **options: Any) -> None:
+        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        """Print one line and leave with exit code 2."""
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def underscored(arguments: Sequence[str]) -> list[str]:
+    """Write --data-dir as --data_dir, the way the re-implementation spells its options."""
+    spelled = []
+    for place, argument in enumerate(arguments):
+        if argument == "--":
+            return [*spelled, *arguments[place:]]
+        name, equals, value = argument.partition("=")
+        if name.startswith("--"):
+            name = "--" + name[2:].replace("-", "_")
+        spelled.append(name + equals + value)
+    return spelled
+
+
+def names(text: str) -> tuple[str, ...] | None:
+    """Read "All" as None, and "Walking,Eating" as names."""
+    if text.strip().lower() == "all":
+        return None
+    found = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not found:
+        raise argparse.ArgumentTypeError("expected a name, names with commas between, or All")
+    return found
+
+
+def whole_number(text: str) -> int:
+    """Read an integer above 0."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, not {text!r}")
+    return number
+
+
+def positive(text: str) -> float:
+    """Read a finite number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number above 0, not {text!r}")
+    return number
+
+
+def add_statistics(parser: argparse.ArgumentParser) -> None:
+    """Add --statistics, for checkpoints that do not carry their own."""
+    parser.add_argument(
+        "--statistics",
+        metavar="WHERE",
+        help="means and standard deviations for a checkpoint that has none: human36m (the "
+        "published ones), or the data folder that it was trained on",
+    )

@@ -1,0 +1,173 @@
+"""`python -m core test`: the errors of a checkpoint, per action, under both protocols."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from core.cli.arguments import Commands, add_statistics, names, whole_number
+from core.cli.progress import ProgressLine
+
+if TYPE_CHECKING:
+    from core.dataset import Dataset
+    from core.workflows.evaluate import Evaluation
+    from core.workflows.lift import PoseLifter, Protocol
+
+# Options of the re-implementation that only training needs: taken, and said to do nothing here,
+# so that its users' command lines run as they are.
+WITHOUT_EFFECT = ("exp", "ckpt", "linear_size", "num_stage", "lr", "lr_decay", "lr_gamma",
+                  "epochs", "dropout", "train_batch", "job")  # fmt: skip
+FLAGS_WITHOUT_EFFECT = ("test", "resume", "max_norm", "no_max", "max")
+
+# Characters of a digest that people compare.
+SHOWN = 12
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "test",
+        help="measure a checkpoint per action, Protocol #1 and #2",
+        description="Measure a checkpoint on a data set: mean joint error per action in mm, under\n"
+        "Protocol #1 (root aligned) and Protocol #2 (Procrustes aligned).",
+        epilog="example: python -m core test --data_dir balancing --load detector --use_hg",
+    )
+    add = parser.add_argument
+    add("--data_dir", default="data/", metavar="DATA",
+        help="balancing, synthetic, a data set file, or a folder of .pth.tar files "
+        "(default: data/)")  # fmt: skip
+    add("--load", metavar="CHECKPOINT",
+        help="gt, detector, or a file (default: gt for 2D ground truth, else detector)")  # fmt: skip
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--use_hg", action="store_true",
+                        help="2D from the data set's detector (hourglass, openpose)")  # fmt: skip
+    source.add_argument("--input", metavar="SOURCE", help="2D source by name (default: gt)")
+    add("--action", type=names, default=None, metavar="NAME[,NAME]",
+        help="only these actions, by their exact names (default: All)")  # fmt: skip
+    add("--subject", type=names, default=None, metavar="NAME[,NAME]", help="only these subjects")
+    add("--split", choices=("test", "train", "all"), default="test",
+        help="whose subjects (default: test)")  # fmt: skip
+    add("--procrustes", action="store_true",
+        help="show Protocol #2 first; both are always computed")  # fmt: skip
+    add("--joints", type=int, choices=(17, 16, 14), default=17,
+        help="joints that count: 17 (the paper's, root counted), 16 (without the hip), 14 "
+        "(without hip, spine and neck)")  # fmt: skip
+    add("--test_batch", type=whole_number, metavar="N",
+        help="poses that go through the network at once (default: what suits a CPU); changes "
+        "speed, not figures")  # fmt: skip
+    add_statistics(parser)
+    add("--json", action="store_true", help="print one JSON object for machines")
+    for name in WITHOUT_EFFECT:
+        add(f"--{name}", help=argparse.SUPPRESS)
+    for name in FLAGS_WITHOUT_EFFECT:
+        add(f"--{name}", action="store_true", help=argparse.SUPPRESS)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Evaluate and print."""
+    from core.cli.statistics import with_statistics
+    from core.workflows import evaluate as evaluation
+    from core.workflows.lift import BATCH, PoseLifter
+    from core.workflows.open import open_checkpoint, open_dataset
+
+    _say_what_has_no_effect(options)
+    dataset = open_dataset(options.data_dir)
+    source = evaluation.pick_source(dataset, options.input, detector=options.use_hg)
+    split = None if options.split == "all" else options.split
+    # Wrong names are told before the weights are read.
+    evaluation.chosen(
+        dataset, source, subjects=options.subject, actions=options.action, split=split
+    )
+    load = options.load or ("gt" if source == evaluation.GROUND_TRUTH else "detector")
+    lifter = PoseLifter(open_checkpoint(load), batch=options.test_batch or BATCH)
+    lifter = with_statistics(lifter, options.statistics)
+    with ProgressLine("testing", "frames") as progress:
+        result = evaluation.evaluate(
+            dataset,
+            lifter,
+            source,
+            subjects=options.subject,
+            actions=options.action,
+            split=split,
+            joint_set=options.joints,
+            progress=progress,
+        )
+    if options.json:
+        print(json.dumps(result.as_dict(), indent=1))
+    else:
+        print(_report(result, dataset, lifter, source, options))
+    return 0
+
+
+def _say_what_has_no_effect(options: argparse.Namespace) -> None:
+    given = [
+        f"--{name}"
+        for name in (*WITHOUT_EFFECT, *FLAGS_WITHOUT_EFFECT)
+        if name not in ("test", "job") and getattr(options, name)
+    ]
+    if given:
+        print(f"note: {', '.join(given)}: no effect in test", file=sys.stderr)
+
+
+def _report(
+    result: Evaluation,
+    dataset: Dataset,
+    lifter: PoseLifter,
+    source: str,
+    options: argparse.Namespace,
+) -> str:
+    """Write the table for people, and what its figures mean."""
+    from core.tables import text_table
+
+    protocols: tuple[Protocol, ...] = (2, 1) if options.procrustes else (1, 2)
+    by_action = {p: result.action_errors(p) for p in protocols}
+    frames = result.action_frames()
+    rows: list[list[str]] = [
+        [action, *(f"{by_action[p][action]:.1f}" for p in protocols), f"{frames[action]:,}"]
+        for action in result.actions
+    ]
+    total = f"{sum(frames.values()):,}"
+    rows += [
+        [],
+        ["Average", *(f"{result.average(p):.1f}" for p in protocols), total],
+        ["All frames", *(f"{result.frame_average(p):.1f}" for p in protocols), total],
+    ]
+    titles = [f"Protocol #{p} (mm)" for p in protocols]
+    checkpoint = lifter.checkpoint
+    synthetic = " (synthetic)" if dataset.kind == "synthetic" else ""
+    used = lifter.suited_to(dataset, source).statistics()
+    lines = [
+        f"Data set    {dataset.title}{synthetic}, digest {dataset.digest[:SHOWN]}",
+        f"Subjects    {', '.join(result.subject_errors(1))}",
+        f"2D input    {source}",
+        f"Checkpoint  {checkpoint.name}, digest {checkpoint.digest[:SHOWN]}",
+        f"Statistics  {' · '.join(s.origin or 'of the checkpoint' for s in used)}",
+        "",
+        text_table(["Action", *titles, "Frames"], rows),
+        "",
+        *_meaning(result, options.joints),
+    ]
+    return "\n".join(lines)
+
+
+def _meaning(result: Evaluation, joints: int) -> list[str]:
+    counted = {
+        17: "17 joints, the root counted",
+        16: "16 joints, the hip left out",
+        14: "14 joints, without hip, spine and neck",
+    }[joints]
+    lines = [
+        f"Mean joint error in mm, lower is better; {counted}.",
+        "Protocol #1: root aligned. Protocol #2: Procrustes aligned (rotation, scale, shift).",
+        f"Average: mean of the {len(result.actions)} actions, as in the paper. "
+        "All frames: each frame counts once.",
+    ]
+    if joints == 17:
+        without = result.average(1) * 17 / 16
+        lines.append(f"Without the hip, 16 joints: {without:.1f} mm under Protocol #1.")
+    if result.skipped:
+        lines.append(f"{result.skipped:,} frames left out: a joint is missing.")
+    return lines

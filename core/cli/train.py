@@ -1,0 +1,10 @@
+"""`python -m core train`."""
+
+from __future__ import annotations
+
+from core.cli.arguments import Commands
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command."""
+    commands.add_parser("train")
