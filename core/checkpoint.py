@@ -385,15 +385,11 @@ def _read_reimplementation(data: bytes, name: str) -> Checkpoint:
     from core.formats import reimplementation_checkpoint
 
     found = reimplementation_checkpoint.read(io.BytesIO(data), name)
-    # DataParallel, around which the re-implementation was often trained, prefixes every name.
-    state = {key.removeprefix("module."): value for key, value in found["state_dict"].items()}
+    state = found["state_dict"]
     config = config_of(state, file=name)
     _check_sizes(config, name)
-    provenance = {
-        key: found[key]
-        for key in ("epoch", "lr", "step", "err")
-        if isinstance(found.get(key), int | float)
-    }
+    said = {"epoch": found["epoch"], "step": found["step"], "test_mpjpe_mm": found["err"]}
+    provenance = {key: value for key, value in said.items() if value is not None}
     return Checkpoint(
         name=_short(name),
         config=config,
