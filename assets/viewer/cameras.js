@@ -1,0 +1,103 @@
+// One viewpoint for all scenes: turning one turns the others, and nothing else ever does.
+
+const DISTANCE = 1.3;
+const ELEVATION = (10 * Math.PI) / 180;
+const SETTLE_MS = 400;
+
+export class Cameras {
+  constructor(viewer) {
+    this.viewer = viewer;
+    this.name = "front";
+    this.camera = null;
+  }
+
+  // Watches a scene's pointer and wheel; `plotly_relayouting` lags behind the hand.
+  watch(panel) {
+    const follow = () => this.follow(panel);
+    panel.body.addEventListener("pointerdown", () => {
+      this.held = true;
+      follow();
+    });
+    panel.body.addEventListener("wheel", follow, { passive: true });
+  }
+
+  release() {
+    this.held = false;
+    this.until = performance.now() + SETTLE_MS;
+  }
+
+  follow(panel) {
+    this.until = performance.now() + SETTLE_MS;
+    this.leader = panel;
+    if (this.following) return;
+    this.following = true;
+    const step = () => {
+      if (this.viewer.disposed) return;
+      this.copyFrom(this.leader);
+      if (this.held || performance.now() < this.until) requestAnimationFrame(step);
+      else this.following = false;
+    };
+    requestAnimationFrame(step);
+  }
+
+  copyFrom(panel) {
+    const scene = panel.plot._fullLayout?.scene?._scene;
+    if (typeof scene?.getCamera !== "function") return;
+    const camera = scene.getCamera();
+    if (JSON.stringify(camera) === JSON.stringify(this.camera)) return;
+    this.camera = camera;
+    this.name = null;
+    this.viewer.viewChanged();
+    for (const other of this.viewer.scenes) {
+      if (other !== panel) this.apply(other);
+    }
+  }
+
+  apply(panel) {
+    const full = panel.plot._fullLayout?.scene;
+    if (!full || !this.camera) return;
+    // Kept in the layouts too: Plotly goes back to those whenever it draws the scene anew.
+    full.camera = structuredClone(this.camera);
+    panel.plot.layout.scene.camera = structuredClone(this.camera);
+    const { aspectmode, aspectratio } = full;
+    if (typeof full._scene?.setViewport === "function") {
+      full._scene.setViewport({ camera: this.camera, aspectmode, aspectratio });
+    } else {
+      window.Plotly.relayout(panel.plot, { "scene.camera": this.camera });
+    }
+  }
+
+  // "front" is as the camera saw the person, "side" from its right, "top" from above.
+  look(name) {
+    const [fx, fy] = this.viewer.packet.stage?.front ?? [0, 1];
+    const flat = Math.cos(ELEVATION) * DISTANCE;
+    const rise = Math.sin(ELEVATION) * DISTANCE;
+    const eye = {
+      front: { x: -fx * flat, y: -fy * flat, z: rise },
+      side: { x: fy * flat, y: -fx * flat, z: rise },
+      // Not quite overhead, where a turntable would not know its heading.
+      top: { x: -fx * 0.01, y: -fy * 0.01, z: DISTANCE },
+    }[name];
+    this.name = name;
+    this.camera = {
+      eye,
+      center: { x: 0, y: 0, z: 0 },
+      up: { x: 0, y: 0, z: 1 },
+      projection: { type: "perspective" },
+    };
+    for (const panel of this.viewer.scenes) this.apply(panel);
+    this.viewer.viewChanged();
+  }
+
+  // Another space has another heading for the same view: turn with it, keep what the user chose.
+  turn(from, to) {
+    if (!this.camera || !from || !to) return;
+    const angle = Math.atan2(to[1], to[0]) - Math.atan2(from[1], from[0]);
+    const { x, y, z } = this.camera.eye;
+    this.camera.eye = {
+      x: x * Math.cos(angle) - y * Math.sin(angle),
+      y: x * Math.sin(angle) + y * Math.cos(angle),
+      z,
+    };
+  }
+}

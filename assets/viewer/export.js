@@ -1,0 +1,78 @@
+// The current figure as one PNG: panels as they stand, title and numbers above.
+
+import { millimetres } from "./packet.js";
+
+const SCALE = 2;
+const PAD = 16;
+const HEAD = 56;
+
+async function image(url) {
+  const picture = new Image();
+  picture.src = url;
+  await picture.decode();
+  return picture;
+}
+
+async function sceneImage(panel, frame) {
+  const { data, layout } = panel.figure(frame);
+  const { width, height } = panel;
+  return image(await window.Plotly.toImage({ data, layout }, { format: "png", width, height, scale: SCALE }));
+}
+
+export async function composeFigure(viewer) {
+  const { packet, panels, frame, theme } = viewer;
+  const width = panels.reduce((sum, panel) => sum + panel.width, PAD * (panels.length + 1));
+  const height = Math.max(...panels.map((panel) => panel.height)) + HEAD + 2 * PAD;
+  const canvas = document.createElement("canvas");
+  canvas.width = width * SCALE;
+  canvas.height = height * SCALE;
+  const context = canvas.getContext("2d");
+  context.scale(SCALE, SCALE);
+  context.fillStyle = theme.background;
+  context.fillRect(0, 0, width, height);
+  context.fillStyle = theme.text;
+  context.font = `600 16px ${theme.font}`;
+  context.fillText(`${packet.title} · frame ${frame}`, PAD, PAD + 16);
+  context.font = `13px ${theme.font}`;
+  context.fillStyle = theme.muted;
+  context.fillText(captionOf(viewer), PAD, PAD + 38);
+
+  let left = PAD;
+  for (const panel of panels) {
+    const top = HEAD + PAD;
+    const picture = panel.canvas ?? (await sceneImage(panel, frame));
+    context.drawImage(picture, left, top, panel.width, panel.height);
+    context.strokeStyle = theme.line;
+    context.strokeRect(left, top, panel.width, panel.height);
+    context.font = `600 12px ${theme.font}`;
+    context.fillStyle = theme.text;
+    context.fillText(panel.spec.title, left + 8, top + 18);
+    left += panel.width + PAD;
+  }
+  return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+}
+
+function captionOf({ packet, frame, protocol }) {
+  const parts = packet.errors.map((errors) => {
+    const numbers = errors.protocols.map((p) => {
+      const name = errors.unit === "px" ? "2D error" : p === 2 ? "P-MPJPE" : "MPJPE";
+      return `${name} ${millimetres(errors.by_protocol[p].means[frame])} ${errors.unit}`;
+    });
+    return [errors.title, ...numbers].filter(Boolean).join("  ");
+  });
+  if (packet.errors.length) parts.push(`drawn under Protocol #${protocol}`);
+  return [...parts, packet.note].filter(Boolean).join("  ·  ");
+}
+
+export function download(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+export function fileName({ packet, frame }) {
+  const title = packet.title.replace(/[^\p{L}\p{N}]+/gu, "_").replace(/^_|_$/g, "");
+  return `${title}_frame${String(frame).padStart(5, "0")}.png`;
+}

@@ -1,0 +1,83 @@
+// The number line: errors of this frame and of the sequence under both protocols.
+
+import { element, setText } from "./dom.js";
+import { millimetres } from "./packet.js";
+
+const NAMES = { 1: "MPJPE", 2: "P-MPJPE" };
+const MEANINGS = {
+  1: "Protocol #1: mean distance of the joints after putting the roots together",
+  2: "Protocol #2: the same after the best similarity alignment of each frame",
+};
+
+export class Numbers {
+  constructor(viewer) {
+    this.viewer = viewer;
+    this.root = element("div", { class: "pv-numbers", role: "group", "aria-label": "Errors" });
+  }
+
+  update() {
+    this.figures = [];
+    this.root.replaceChildren(...this.viewer.packet.errors.map((errors) => this.set(errors)));
+    this.root.hidden = this.viewer.packet.errors.length === 0;
+    for (const { value, others, read, factor } of this.figures.filter((f) => !f.live)) {
+      this.write(value, others, read(), factor);
+    }
+  }
+
+  set(errors) {
+    const joints = errors.joint_count;
+    const figures = (live) =>
+      errors.protocols.map((protocol) => this.figure(errors, protocol, live, joints));
+    return element(
+      "div",
+      { class: "pv-set" },
+      errors.title ? element("strong", { class: "pv-name" }, errors.title) : null,
+      element("span", { class: "pv-when" }, "Frame"),
+      ...figures(true),
+      element("span", { class: "pv-when" }, "Sequence"),
+      ...figures(false),
+    );
+  }
+
+  figure(errors, protocol, live, joints) {
+    const { by_protocol, unit, root_counts } = errors;
+    const value = element("b", {});
+    const others = element("span", {});
+    const name = unit === "px" ? "2D error" : NAMES[protocol];
+    const counted = root_counts ? `${joints} joints, the root counted` : `${joints} joints`;
+    this.figures.push({
+      live,
+      value,
+      others: root_counts ? others : null,
+      factor: joints / (joints - 1),
+      read: live
+        ? (frame) => by_protocol[protocol].means[frame]
+        : () => by_protocol[protocol].mean,
+    });
+    return element(
+      "span",
+      {
+        class: "pv-figure",
+        "data-protocol": protocol,
+        "data-scope": live ? "frame" : "sequence",
+        title: `${unit === "px" ? "Mean distance in the picture" : MEANINGS[protocol]}. ${counted}. Lower is better.`,
+      },
+      `${name} `,
+      value,
+      ` ${unit}`,
+      root_counts ? element("small", {}, ` (${joints - 1} joints `, others, ")") : null,
+    );
+  }
+
+  write(value, others, number, factor) {
+    setText(value, millimetres(number));
+    if (others) setText(others, millimetres(number * factor));
+  }
+
+  draw(frame) {
+    for (const { live, value, others, read, factor } of this.figures) {
+      if (live) this.write(value, others, read(frame), factor);
+    }
+    this.root.dataset.protocol = this.viewer.protocol;
+  }
+}

@@ -1,0 +1,228 @@
+// A 3D panel: one Plotly scene. While playing, arrays are changed in place and Plotly's own scene
+// objects are told so, which is ten times cheaper than any public call. Those objects are private:
+// the version of Plotly is pinned, their presence is checked, and `restyle` stands in for them.
+
+import { element } from "./dom.js";
+import { Figure, floorTrace } from "./figures.js";
+
+const REACH_PX = 16;
+// The scene's unit: a person is a bit less than one unit tall at any size of the box.
+const UNIT_MM = 2000;
+const ROOM_MM = { side: 1500, below: 200, above: 2200 };
+
+export class ScenePanel {
+  constructor(viewer, spec) {
+    this.viewer = viewer;
+    this.title = element("span", { class: "pv-title" });
+    this.tools = element("span", { class: "pv-tools" });
+    this.plot = element("div", { class: "pv-plot" });
+    this.body = element("div", { class: "pv-body" }, this.plot);
+    this.root = element(
+      "section",
+      { class: "pv-panel pv-scene" },
+      this.body,
+      element("header", {}, this.title, this.tools),
+    );
+    this.body.addEventListener("pointermove", (event) => this.hover(event));
+    this.body.addEventListener("pointerleave", () => viewer.tip.hide());
+    this.update(spec);
+  }
+
+  update(spec) {
+    this.spec = spec;
+    this.title.textContent = spec.title;
+    this.root.setAttribute("aria-label", `${spec.title}, drag to turn`);
+    this.size = roomOf(this.viewer.packet.stage);
+  }
+
+  resize() {
+    this.width = this.body.clientWidth;
+    this.height = this.body.clientHeight;
+  }
+
+  // Builds the scene anew: another packet, theme, size or set of figures.
+  async render() {
+    if (!this.width || !this.height) return;
+    const figure = this.figure(this.viewer.frame);
+    await window.Plotly.react(this.plot, figure.data, figure.layout, {
+      displayModeBar: false,
+      scrollZoom: true,
+      doubleClick: false,
+      plotGlPixelRatio: this.viewer.pixelRatio,
+    });
+    this.dropPicking();
+    this.viewer.cameras.apply(this);
+  }
+
+  figure(frame) {
+    const { packet, theme, overlay } = this.viewer;
+    const { stage, style } = packet;
+    const make = (ghost) => (layer) =>
+      new Figure(layer, { ghost, stage, style, theme, scale: this.viewer.scaleOf(layer) });
+    this.figures = [
+      ...(overlay ? this.spec.overlay.map(make(true)) : []),
+      ...this.spec.layers.map(make(false)),
+    ];
+    for (const each of this.figures) this.move(each, frame);
+    const axis = (i) => ({
+      visible: false,
+      autorange: false,
+      range: [this.size.low[i], this.size.high[i]],
+    });
+    const ratio = this.size.low.map((low, i) => (this.size.high[i] - low) / this.size.unit);
+    return {
+      data: [floorTrace(stage, this.size, theme), ...this.figures.flatMap((f) => f.traces)],
+      layout: {
+        width: this.width,
+        height: this.height,
+        margin: { l: 0, r: 0, t: 0, b: 0 },
+        showlegend: false,
+        paper_bgcolor: theme.background,
+        scene: {
+          xaxis: axis(0),
+          yaxis: axis(1),
+          zaxis: axis(2),
+          aspectmode: "manual",
+          aspectratio: { x: ratio[0], y: ratio[1], z: ratio[2] },
+          bgcolor: theme.background,
+          dragmode: "turntable",
+          hovermode: false,
+          camera: this.viewer.cameras.camera,
+        },
+      },
+    };
+  }
+
+  move(figure, frame) {
+    const { protocol, errorColors } = this.viewer;
+    figure.move(frame, protocol);
+    const errors = errorColors ? this.viewer.errorsOf(figure.layer) : null;
+    figure.traces[1].marker.color = figure.colors(errors?.under(protocol).values, frame);
+  }
+
+  draw(frame) {
+    if (!this.figures) return;
+    for (const figure of this.figures) this.move(figure, frame);
+    const inner = this.inner();
+    this.fast = inner !== null;
+    if (inner) this.drawFast(inner);
+    else this.drawSlowly();
+  }
+
+  // Plotly's scene and its trace objects, or null if they are not as this version has them.
+  inner() {
+    const scene = this.plot._fullLayout?.scene?._scene;
+    if (!scene?.glplot || typeof scene.setViewport !== "function") return null;
+    const full = this.plot._fullData ?? [];
+    const traces = full.map((data) => scene.traces?.[data.uid]);
+    if (traces.length !== 1 + 2 * this.figures.length) return null;
+    return traces.every((trace) => typeof trace?.update === "function")
+      ? { scene, full, traces }
+      : null;
+  }
+
+  drawFast({ full, traces }) {
+    this.figures.forEach((figure, nth) => {
+      const first = 1 + 2 * nth;
+      figure.fill(full.slice(first, first + 2));
+      full[first + 1].marker.color = figure.traces[1].marker.color;
+      traces[first].update(full[first]);
+      traces[first + 1].update(full[first + 1]);
+    });
+  }
+
+  drawSlowly() {
+    const traces = this.figures.flatMap((figure) => figure.traces);
+    const change = {
+      x: traces.map((trace) => Array.from(trace.x)),
+      y: traces.map((trace) => Array.from(trace.y)),
+      z: traces.map((trace) => Array.from(trace.z)),
+      "marker.color": traces.map((trace) => trace.marker?.color),
+    };
+    window.Plotly.restyle(this.plot, change, traces.map((_, i) => i + 1));
+  }
+
+  // Plotly renders every object twice and reads the second image back, to know what is under the
+  // pointer. `hover` computes that from the camera, so the second image is not drawn.
+  dropPicking() {
+    const glplot = this.inner()?.scene.glplot;
+    if (!glplot?.objects?.length) return;
+    for (const object of glplot.objects) object.pickSlots = 0;
+    const last = glplot.objects[glplot.objects.length - 1];
+    glplot.remove(last);
+    glplot.add(last);
+  }
+
+  // Screen places of points [x, y, z] in mm, CSS px of the panel.
+  project(point, { scene }) {
+    const { model, view, projection } = scene.glplot.cameraParams;
+    const scaled = point.map((value, i) => value * scene.dataScale[i]);
+    const clip = [model, view, projection].reduce(transform, [...scaled, 1]);
+    return [
+      ((clip[0] / clip[3] + 1) / 2) * this.width,
+      ((1 - clip[1] / clip[3]) / 2) * this.height,
+    ];
+  }
+
+  hover(event) {
+    const inner = this.figures && this.inner();
+    if (!inner || event.buttons) return this.viewer.tip.hide();
+    const box = this.body.getBoundingClientRect();
+    const pointer = [event.clientX - box.left, event.clientY - box.top];
+    let nearest = null;
+    let best = REACH_PX;
+    for (const { layer, joints } of this.figures) {
+      for (let joint = 0; joint < layer.joint_count; joint++) {
+        const point = joints.map((axis) => axis[joint]);
+        const [x, y] = this.project(point, inner);
+        const away = Math.hypot(x - pointer[0], y - pointer[1]);
+        if (away <= best) {
+          best = away;
+          nearest = { layer, joint, point };
+        }
+      }
+    }
+    if (!nearest) return this.viewer.tip.hide();
+    const { layer, joint, point } = nearest;
+    const lines = [layer.joints[joint]];
+    const error = this.viewer.errorText(layer, joint);
+    if (error) lines.push(error);
+    lines.push(`x ${point[0].toFixed(0)}, y ${point[1].toFixed(0)}, z ${point[2].toFixed(0)} mm`);
+    if (this.figures.length > 1) lines.push(layer.title);
+    this.viewer.tip.show(lines, event.clientX, event.clientY);
+  }
+
+  dispose() {
+    window.Plotly?.purge(this.plot);
+  }
+}
+
+function transform(vector, matrix) {
+  return [0, 1, 2, 3].map((row) =>
+    vector.reduce((sum, value, column) => sum + matrix[4 * column + row] * value, 0),
+  );
+}
+
+// A box of fixed size around the figures. In camera space it is the same for every sequence, so
+// people of different recordings stand at one scale; it grows only where they leave it.
+function roomOf(stage) {
+  const [low, high] = stage.box ?? [[0, 0, 0], [0, 0, 0]];
+  const walks = stage.space === "world";
+  const middle = walks ? [(low[0] + high[0]) / 2, (low[1] + high[1]) / 2] : [0, 0];
+  const reach = Math.max(
+    ROOM_MM.side,
+    ...[0, 1].flatMap((i) => [high[i] - middle[i], middle[i] - low[i]]).map((v) => v + 300),
+  );
+  // The box's middle is what the camera looks at, so it grows up and down alike.
+  const centre = stage.floor + (ROOM_MM.above - ROOM_MM.below) / 2;
+  const half = Math.max(
+    (ROOM_MM.above + ROOM_MM.below) / 2,
+    high[2] - centre + 100,
+    centre - low[2] + 100,
+  );
+  return {
+    low: [middle[0] - reach, middle[1] - reach, centre - half],
+    high: [middle[0] + reach, middle[1] + reach, centre + half],
+    unit: walks ? Math.max(UNIT_MM, (UNIT_MM * reach) / ROOM_MM.side) : UNIT_MM,
+  };
+}

@@ -1,0 +1,123 @@
+// Error over time, on the heatmap's own time axis, with the sequence's median dashed.
+
+import { element, fitCanvas, onScrub } from "./dom.js";
+import { millimetres } from "./packet.js";
+
+export class Timeline {
+  constructor(viewer) {
+    this.viewer = viewer;
+    this.canvas = element("canvas", {});
+    this.cursor = element("div", { class: "pv-cursor" });
+    this.label = element("div", { class: "pv-axis", "aria-hidden": "true" });
+    this.chart = element(
+      "div",
+      { class: "pv-line", role: "img", "aria-label": "Error over time" },
+      this.canvas,
+      this.cursor,
+    );
+    this.note = element("div", { class: "pv-note" });
+    this.parts = [this.label, this.chart, this.note];
+    onScrub(this.chart, (x, ended) => viewer.seek(viewer.frameAt(x, this.width), ended));
+    this.chart.addEventListener("pointermove", (event) => this.hover(event));
+    this.chart.addEventListener("pointerleave", () => viewer.tip.hide());
+  }
+
+  // The lines that are drawn: those in mm, each with its look.
+  lines() {
+    const { packet, protocol, theme } = this.viewer;
+    const looks = [
+      { color: theme.text, dash: [] },
+      { color: theme.muted, dash: [2, 2] },
+    ];
+    return packet.errors
+      .filter((errors) => errors.unit === "mm")
+      .map((errors, i) => ({ errors, ...errors.under(protocol), ...looks[i % looks.length] }));
+  }
+
+  resize() {
+    this.width = this.chart.clientWidth;
+    this.height = this.chart.clientHeight;
+    this.paint();
+  }
+
+  paint() {
+    if (!this.width || !this.height) return;
+    const { theme, protocol } = this.viewer;
+    const context = fitCanvas(this.canvas, this.width, this.height);
+    context.fillStyle = theme.panel;
+    context.fillRect(0, 0, this.width, this.height);
+    const lines = this.lines();
+    const peak = Math.max(1, ...lines.map(({ means }) => highest(means)));
+    const top = Math.ceil(peak / 25) * 25;
+    const y = (value) => this.height - 2 - (value / top) * (this.height - 4);
+    for (const { means, median, color, dash } of lines) {
+      context.strokeStyle = color;
+      context.lineWidth = 1;
+      context.setLineDash(dash);
+      this.trace(context, means, y);
+      context.setLineDash([5, 4]);
+      context.beginPath();
+      context.moveTo(0, y(median));
+      context.lineTo(this.width, y(median));
+      context.stroke();
+      context.setLineDash([]);
+    }
+    const name = protocol === 2 ? "P-MPJPE" : "MPJPE";
+    this.label.replaceChildren(
+      element("span", {}, `${top} mm`),
+      element("span", {}, name),
+      element("span", {}, "0"),
+    );
+    this.note.replaceChildren(
+      ...lines.map(({ errors, median }) =>
+        element("span", {}, `${errors.title} median ${millimetres(median)} mm (dashed)`.trim()),
+      ),
+    );
+  }
+
+  // Each pixel column from its lowest to its highest frame; a gap where nothing is known.
+  trace(context, means, y) {
+    const columns = Math.min(Math.round(this.width * (window.devicePixelRatio || 1)), means.length);
+    context.beginPath();
+    let open = false;
+    for (let column = 0; column < columns; column++) {
+      const first = Math.floor((column / columns) * means.length);
+      const last = Math.max(first + 1, Math.floor(((column + 1) / columns) * means.length));
+      let low = Infinity;
+      let high = -Infinity;
+      for (let f = first; f < last; f++) {
+        if (means[f] < low) low = means[f];
+        if (means[f] > high) high = means[f];
+      }
+      if (low === Infinity) {
+        open = false;
+        continue;
+      }
+      const x = ((column + 0.5) / columns) * this.width;
+      if (open) context.lineTo(x, y(low));
+      else context.moveTo(x, y(low));
+      context.lineTo(x, y(high));
+      open = true;
+    }
+    context.stroke();
+  }
+
+  draw(frame) {
+    const x = ((frame + 0.5) / this.viewer.packet.frames) * this.width;
+    this.cursor.style.transform = `translateX(${x}px)`;
+  }
+
+  hover(event) {
+    const frame = this.viewer.frameAt(event.offsetX, this.width);
+    const lines = this.lines().map(({ errors, means }) =>
+      `${errors.title} ${millimetres(means[frame])} mm`.trim(),
+    );
+    this.viewer.tip.show([`frame ${frame}`, ...lines], event.clientX, event.clientY);
+  }
+}
+
+function highest(values) {
+  let peak = 0;
+  for (const value of values) if (value > peak) peak = value;
+  return peak;
+}

@@ -1,0 +1,49 @@
+"""Every colour, width and scale of the figures and the viewer. Knows no data and no geometry."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from core.skeleton import Side
+
+Role = Literal["input", "truth", "prediction", "second"]
+
+# Okabe and Ito's colour-blind-safe blue and vermilion; grey belongs to neither side.
+SIDE_COLORS: dict[Side, str] = {"left": "#0072B2", "right": "#D55E00", "middle": "#6B7280"}
+
+# One scale for every error in mm, so that a colour means the same millimetres everywhere.
+ERROR_LIMIT_MM = 150.0
+ERROR_LIMIT_PX = 30.0
+DELTA_LIMIT_MM = 60.0
+# Viridis, sampled; perceptually even, and readable without colour vision.
+VIRIDIS = (
+    "#440154", "#481467", "#482576", "#453781", "#404688", "#39558c", "#33638d", "#2d718e",
+    "#287d8e", "#238a8d", "#1f968b", "#20a386", "#29af7f", "#3dbc74", "#56c667", "#75d054",
+    "#95d840", "#bade28", "#dde318", "#fde725",
+)  # fmt: skip
+# Beyond the scale: a colour that viridis does not have, so that a clipped value can't be misread.
+CLIPPED_COLOR = "#E5007D"
+# Differences B - A: below zero A is worse and B better, above zero the other way round.
+DIVERGING = ("#D55E00", "#F0B58A", "#F2F2F2", "#8DBFDD", "#0072B2")
+
+# Width in px and opacity of bones, and the joints' diameter, by what the figure is.
+BONES: dict[Role, dict[str, float]] = {
+    "input": {"width": 3.0, "opacity": 1.0, "joint": 6.0},
+    "truth": {"width": 5.0, "opacity": 1.0, "joint": 6.0},
+    "prediction": {"width": 6.0, "opacity": 1.0, "joint": 7.0},
+    "second": {"width": 2.0, "opacity": 0.6, "joint": 5.0},
+}
+# Truth beneath a prediction: the same hues, thin and pale, so that the two stay apart.
+GHOST = {"width": 3.0, "opacity": 0.45, "joint": 4.0}
+
+
+def viewer_style() -> dict[str, object]:
+    """Collect what the viewer's JavaScript draws with."""
+    return {
+        "sides": SIDE_COLORS,
+        "error_scale": VIRIDIS,
+        "diverging_scale": DIVERGING,
+        "clipped": CLIPPED_COLOR,
+        "bones": BONES,
+        "ghost": GHOST,
+    }

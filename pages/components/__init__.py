@@ -1,0 +1,1 @@
+"""Shared parts of the pages: whatever more than one page shows."""
