@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.cameras import Camera
 from core.skeleton import H36M_17, INPUT_16
@@ -21,6 +21,18 @@ Range = tuple[float, float]
 
 FLIP_17 = list(H36M_17.flip_order)
 INPUT_FROM_17 = H36M_17.indices(INPUT_16.joints)
+HIP, THORAX = H36M_17.indices(["hip", "thorax"])
+
+# Each limb's joints from the trunk outwards, and the pair of joints that its trunk's side runs
+# along.
+LIMBS = tuple(
+    (
+        H36M_17.indices([f"{side}_{joint}" for joint in joints]),
+        (H36M_17.index(f"right_{joints[0]}"), H36M_17.index(f"left_{joints[0]}")),
+    )
+    for joints in (("hip", "knee", "ankle"), ("shoulder", "elbow", "wrist"))
+    for side in ("right", "left")
+)
 
 
 def uniform(count: int, bounds: Range, generator: torch.Generator) -> Tensor:
@@ -68,6 +80,56 @@ def turn_about_vertical(poses: Tensor, generator: torch.Generator) -> Tensor:
     """Turn each world pose (B, J, 3) about the world's z axis by any angle."""
     angles = uniform(len(poses), (0.0, 2 * math.pi), generator)
     return turn(poses, rotation(2, angles))
+
+
+def vary_bones(poses: Tensor, spread: float, generator: torch.Generator) -> Tensor:
+    """Give each pose (B, 17, 3) a body of its own: bones longer or shorter, alike on both sides.
+
+    Args:
+        poses: in the world or relative to the hip.
+        spread: standard deviation of the bones' factors around 1.
+        generator: decides the bodies.
+    """
+    factors = 1 + spread * normal((len(poses), len(H36M_17)), generator).clamp(-2.5, 2.5)
+    factors = (factors + factors[:, FLIP_17]) / 2**0.5 - (2**0.5 - 1)
+    varied = [poses[:, 0]]
+    for parent, child in H36M_17.bones:
+        bone = poses[:, child] - poses[:, parent]
+        varied.append(varied[parent] + factors[:, child, None] * bone)
+    return torch.stack(varied, dim=1)
+
+
+def mix_limbs(poses: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Give some poses (B, 17, 3) an arm or leg of another pose of the batch.
+
+    The limb keeps its place relative to the trunk: arms to the shoulders, legs to the hips. Poses
+    of a small data set repeat; their combinations don't.
+
+    Args:
+        poses: in the world, mm.
+        share: how often each of the four limbs is exchanged.
+        generator: decides what is exchanged for what.
+    """
+    mixed = poses.clone()
+    count = len(poses)
+    for joints, across in LIMBS:
+        other = poses[torch.randperm(count, generator=generator, device=generator.device)]
+        limb = other[:, joints] - other[:, joints[:1]]
+        moved = turn(limb, trunk_axes(poses, across) @ trunk_axes(other, across).transpose(1, 2))
+        chosen = torch.rand(count, generator=generator, device=generator.device) < share
+        placed = poses[:, joints[:1]] + moved
+        mixed[:, joints] = torch.where(chosen[:, None, None], placed, poses[:, joints])
+    return mixed
+
+
+def trunk_axes(poses: Tensor, across: tuple[int, int]) -> Tensor:
+    """Find the trunk's axes (B, 3, 3), as columns: to the right, forward, and along the spine."""
+    right, left = across
+    spine = poses[:, THORAX] - poses[:, HIP]
+    up = nn.functional.normalize(spine, dim=-1)
+    side = poses[:, right] - poses[:, left]
+    side = nn.functional.normalize(side - (side * up).sum(-1, keepdim=True) * up, dim=-1)
+    return torch.stack([side, torch.linalg.cross(up, side), up], dim=-1)
 
 
 @dataclass(frozen=True)
@@ -130,7 +192,8 @@ class AnyCamera:
         height_mm: above the floor; the middle of the range is drawn most often.
         pan_deg: how far the person stands left or right of the optical axis (standard deviation).
         tilt_deg: likewise up or down.
-        roll_deg: how far the picture leans (standard deviation).
+        roll_deg: how far the picture leans (standard deviation) ...
+        leaning: ... in this share of pictures; the others are level to a tenth of it.
         nearest_mm: a camera nearer than this to a joint's depth steps back.
         focal_px: of the picture; the framing "person" does not depend on it.
     """
@@ -139,7 +202,8 @@ class AnyCamera:
     height_mm: Range = (200.0, 2900.0)
     pan_deg: float = 9.0
     tilt_deg: float = 4.0
-    roll_deg: float = 2.0
+    roll_deg: float = 15.0
+    leaning: float = 0.35
     nearest_mm: float = 800.0
     focal_px: float = 1150.0
 
@@ -160,6 +224,8 @@ class AnyCamera:
             math.radians(spread) * normal([count], generator)
             for spread in (self.pan_deg, self.tilt_deg, self.roll_deg)
         )
+        level_held = torch.rand(count, generator=generator, device=generator.device) > self.leaning
+        roll = torch.where(level_held, 0.1 * roll, roll)
         # Axes x right, y down, z away of a level camera that looks along the world's y.
         right, away, up = around.unbind(-1)
         level = torch.stack([right, height[:, None] - up, away + distance[:, None]], dim=-1)

@@ -21,7 +21,9 @@ from core.augmentation import (
     Detector,
     Lenses,
     mirror_half,
+    mix_limbs,
     turn_about_vertical,
+    vary_bones,
 )
 from core.framing import Framing, frame, size_px
 from core.model import Lifter, LifterConfig, lift
@@ -51,6 +53,8 @@ class TrainingConfig:
             of the joints, which MPJPE measures, in units of the outputs' overall spread.
         precision: "bfloat16" runs the forward pass under autocast; weights stay float32.
         average: decay of a running average of the weights, which is then the result; 0 for none.
+        test_at_most: test after an epoch with at most so many samples, evenly spaced, to save
+            time; after the last epoch all are taken. None takes all each time.
         seed: decides weights, order, dropout and every augmentation.
     """
 
@@ -65,6 +69,7 @@ class TrainingConfig:
     loss: Literal["mse", "distance"] = "mse"
     precision: Literal["float32", "bfloat16"] = "float32"
     average: float = 0.0
+    test_at_most: int | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -144,6 +149,8 @@ class Views:
         framing: how the 2D is framed.
         flip: mirror half of the poses.
         turn: turn each pose about the world's vertical axis (`AnyCamera` always does).
+        bones: spread of bone lengths, see `augmentation.vary_bones`; 0 leaves bodies as they are.
+        limbs: share of limbs exchanged between poses, see `augmentation.mix_limbs`.
         detector: None for exact 2D.
         views: how often an epoch shows each pose to `AnyCamera`.
     """
@@ -153,6 +160,8 @@ class Views:
     framing: Framing
     flip: bool = False
     turn: bool = False
+    bones: float = 0.0
+    limbs: float = 0.0
     detector: Detector | None = None
     views: int = 4
 
@@ -168,6 +177,10 @@ class Views:
         poses = self.world[which // self._views]
         if self.flip:
             poses = mirror_half(poses, generator)
+        if self.limbs:
+            poses = mix_limbs(poses, self.limbs, generator)
+        if self.bones:
+            poses = vary_bones(poses, self.bones, generator)
         if isinstance(self.cameras, AnyCamera):
             in_camera, joints_2d = self.cameras.see(poses, generator)
         else:
@@ -293,10 +306,18 @@ class Training:
                     yield Progress(epoch, self.config.epochs, step, steps, loss, lr, speed)
             speed = seen / (time.perf_counter() - began)
             loss = self._checked(loss_sum / seen, step)
-            error = None if self.test is None else self.error_mm(self.test)
+            error = self._tested(last=epoch == self.config.epochs)
             yield Progress(
                 epoch, self.config.epochs, step, steps, loss, lr, speed, error, epoch_done=True
             )
+
+    def _tested(self, *, last: bool) -> float | None:
+        """Test with all samples, or with as many as the recipe allows before the last epoch."""
+        if self.test is None:
+            return None
+        most = self.config.test_at_most
+        stride = 1 if last or most is None else max(1, -(-len(self.test) // most))
+        return self.error_mm(Pairs(self.test.inputs[::stride], self.test.outputs[::stride]))
 
     def error_mm(self, samples: Pairs) -> float:
         """Measure the result's MPJPE over frames, 17 joints with the root at zero error, mm."""
