@@ -1,0 +1,254 @@
+"""Pose sequences as plain files: NPZ, CSV and JSON that we write, NPY and bare arrays that we read.
+
+What is written (and read back the same):
+
+NPZ: arrays `positions` (F, J, 2|3) float32, NaN where a joint is missing; `joints` (J names);
+    `skeleton`, `space`, `unit`, `source` (words); `fps`; `confidence` (F, J), if there is any.
+CSV: one row a frame. Columns `frame`, `time_s`, then `<joint>_x_<unit>`, `<joint>_y_<unit>`
+    (and `_z_`) for each joint, then `<joint>_confidence`, if there is any. Missing joints are
+    empty cells. The unit is px in 2D and mm in 3D.
+JSON: one object: `format` "poses", `version` 1, `skeleton`, `joints`, `space`, `unit`, `fps`,
+    `source`, `positions` [frame][joint][coordinate] with null for a missing joint's numbers,
+    `confidence` [frame][joint] or null.
+
+What else is read: an array of (F, 16, 2), (F, 17, 2), (F, 17, 3) or (F, 32, 2|3), or its rows
+flattened, as NPY, as the only array of an NPZ, as bare JSON lists or a CSV of numbers alone. Their
+joints are taken in Human3.6M's order, and poses that contradict it (COCO's or MPII's order,
+numbers that are no pixels) are refused. Files that name their joints may have them in any order.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from core.errors import PoseFormatError
+from core.formats.keypoints_csv import read_csv, write_csv
+from core.formats.pose_arrays import sequence_of
+from core.sequence import PoseSequence
+
+SUFFIXES = (".npz", ".csv", ".json")
+READ_SUFFIXES = (*SUFFIXES, ".npy")
+FORMAT, VERSION = "poses", 1
+
+# No single person's recording is larger; a header that claims more is not trusted.
+LARGEST_BYTES = 1 << 30
+ARRAY_NAMES = ("positions", "positions_2d", "positions_3d", "keypoints", "joints_2d", "poses")
+
+Array = NDArray[np.floating[Any]]
+
+
+def read(path: str | Path, *, fps: float | None = None) -> PoseSequence:
+    """Read a sequence from a file, by its ending.
+
+    Args:
+        path: .npz, .npy, .csv or .json.
+        fps: frames a second, where the file does not say it; 50 if not given.
+
+    Returns:
+        2D in image space with skeleton INPUT_16, or 3D with skeleton H36M_17, in the space that
+        the file says; if it does not, root where the hip stays at 0 and camera otherwise.
+
+    Raises:
+        PoseFormatError: the file can't be read, or is not as described above.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise PoseFormatError(f"can't be opened: {error.strerror or error}", file=path) from None
+    return read_bytes(data, str(path), fps=fps)
+
+
+def read_bytes(data: bytes, name: str, *, fps: float | None = None) -> PoseSequence:
+    """Read a sequence from a file's bytes (an upload); `name` gives its kind by the ending.
+
+    Raises:
+        PoseFormatError: as `read` does.
+    """
+    suffix = Path(name).suffix.lower()
+    readers: dict[str, Callable[[bytes, str], dict[str, Any]]] = {
+        ".npz": _from_npz,
+        ".npy": _from_npy,
+        ".csv": read_csv,
+        ".json": _from_json,
+    }
+    if suffix not in readers:
+        known = ", ".join(READ_SUFFIXES)
+        raise PoseFormatError(f"poses are read from {known}, not from {suffix!r}", file=name)
+    if not data:
+        raise PoseFormatError("the file is empty", file=name)
+    return sequence_of(readers[suffix](data, name), name, fps)
+
+
+def write(path: str | Path, sequence: PoseSequence) -> None:
+    """Write a sequence as .npz, .csv or .json, by the path's ending.
+
+    Raises:
+        PoseFormatError: another ending.
+        OSError: the file can't be written.
+    """
+    Path(path).write_bytes(to_bytes(sequence, Path(path).suffix, name=str(path)))
+
+
+def to_bytes(sequence: PoseSequence, suffix: str, *, name: str = "poses") -> bytes:
+    """Write a sequence as the bytes of a .npz, .csv or .json file.
+
+    Raises:
+        PoseFormatError: another ending; `name` is the file that it names.
+    """
+    writers = {".npz": _to_npz, ".csv": write_csv, ".json": _to_json}
+    if suffix.lower() not in writers:
+        raise PoseFormatError(
+            f"poses are written as {', '.join(SUFFIXES)}, not as {suffix!r}", file=name
+        )
+    return writers[suffix.lower()](sequence)
+
+
+def _to_npz(sequence: PoseSequence) -> bytes:
+    arrays: dict[str, Any] = {
+        "positions": sequence.positions,
+        "joints": np.array(sequence.skeleton.joints),
+        "skeleton": np.array(sequence.skeleton.name),
+        "space": np.array(sequence.space),
+        "unit": np.array(sequence.unit),
+        "fps": np.array(sequence.fps),
+        "source": np.array(sequence.source),
+    }
+    if sequence.confidence is not None:
+        arrays["confidence"] = sequence.confidence
+    target = io.BytesIO()
+    np.savez_compressed(target, **arrays)
+    return target.getvalue()
+
+
+def _to_json(sequence: PoseSequence) -> bytes:
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        "skeleton": sequence.skeleton.name,
+        "joints": sequence.skeleton.joints,
+        "space": sequence.space,
+        "unit": sequence.unit,
+        "fps": sequence.fps,
+        "source": sequence.source,
+        "positions": _without_nan(sequence.positions),
+        "confidence": None if sequence.confidence is None else _without_nan(sequence.confidence),
+    }
+    return json.dumps(content, allow_nan=False).encode()
+
+
+def _without_nan(values: Array) -> Any:
+    """Nest an array in lists with None for NaN, which JSON does not have."""
+    plain = values.astype(object)
+    plain[~np.isfinite(values)] = None
+    return plain.tolist()
+
+
+def _from_npz(data: bytes, name: str) -> dict[str, Any]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = archive.infolist()
+            size = sum(member.file_size for member in members)
+            if size > LARGEST_BYTES:
+                raise PoseFormatError(f"unpacks to {size:,} bytes; too large", file=name)
+            packed = {member.filename: archive.read(member) for member in members}
+    except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        if isinstance(error, PoseFormatError):
+            raise
+        raise PoseFormatError("is no NPZ file, or cut short", file=name) from None
+    content: dict[str, Any] = {}
+    for member, raw in packed.items():
+        key = member.removesuffix(".npy")
+        array = _npy_array(raw, name, place=key)
+        content[key] = array.item() if array.ndim == 0 else array
+    if "positions" not in content:
+        content["positions"] = _only_array(content, name)
+    return content
+
+
+def _from_npy(data: bytes, name: str) -> dict[str, Any]:
+    return {"positions": _npy_array(data, name)}
+
+
+def _npy_array(data: bytes, name: str, place: str = "") -> NDArray[Any]:
+    """Read an NPY file without unpickling, and without memory for more than it holds."""
+    readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+    file = io.BytesIO(data)
+    try:
+        shape, fortran_order, dtype = readers[npy.read_magic(file)](file)
+    except (ValueError, KeyError, EOFError, TypeError, SyntaxError, RecursionError):
+        raise PoseFormatError("is no NPY array, or cut short", file=name, place=place) from None
+    if dtype.hasobject:
+        raise PoseFormatError("holds pickled objects, which are not read", file=name, place=place)
+    held = len(data) - file.tell()
+    count = math.prod(shape)
+    if not dtype.itemsize or min(shape, default=0) < 0 or count * dtype.itemsize > held:
+        raise PoseFormatError(
+            f"cut short: an array of {shape} was announced, but only {held:,} bytes of it are here",
+            file=name,
+            place=place,
+        )
+    array = np.frombuffer(data, dtype, count, offset=file.tell())
+    return array.reshape(shape, order="F" if fortran_order else "C")
+
+
+def _only_array(content: Mapping[str, Any], name: str) -> NDArray[Any]:
+    named = [key for key in ARRAY_NAMES if key in content]
+    numeric = [
+        key
+        for key, value in content.items()
+        if isinstance(value, np.ndarray) and value.dtype.kind in "fiu" and value.ndim in (2, 3)
+    ]
+    if len(named or numeric) != 1:
+        there = ", ".join(content) or "nothing"
+        raise PoseFormatError(f"an array named positions was expected; it has {there}", file=name)
+    found: NDArray[Any] = content[(named or numeric)[0]]
+    return found
+
+
+def _from_json(data: bytes, name: str) -> dict[str, Any]:
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError):
+        raise PoseFormatError("is not JSON, or cut short", file=name) from None
+    if isinstance(content, list):
+        content = {"positions": content}
+    if not isinstance(content, dict) or "positions" not in content:
+        hint = ""
+        if isinstance(content, dict) and "people" in content:
+            hint = "; it is a frame of OpenPose's: give the folder of all its frames"
+        raise PoseFormatError(f"an object with positions was expected{hint}", file=name)
+    for key in ("positions", "confidence"):
+        if content.get(key) is not None:
+            content[key] = _array_of(content[key], name, key)
+    return content
+
+
+def _array_of(nested: Any, name: str, place: str) -> Array:
+    """Turn nested lists into numbers; None, for a coordinate or a whole joint, becomes NaN."""
+    try:
+        values = np.array(nested, dtype=np.float64)
+    except (ValueError, TypeError):
+        values = None
+    if values is not None:
+        return values
+    try:
+        width = max(len(j) for frame in nested for j in (frame or ()) if j is not None)
+        filled = [[[np.nan] * width if j is None else j for j in frame] for frame in nested]
+        return np.array(filled, dtype=np.float64)
+    except (ValueError, TypeError):
+        raise PoseFormatError(
+            "numbers in [frame][joint][coordinate] were expected, each frame with the same joints",
+            file=name,
+            place=place,
+        ) from None
