@@ -200,8 +200,8 @@ class AnyCamera:
 
     distance_mm: Range = (2200.0, 7500.0)
     height_mm: Range = (200.0, 2900.0)
-    pan_deg: float = 9.0
-    tilt_deg: float = 4.0
+    pan_deg: float = 10.0
+    tilt_deg: float = 5.0
     roll_deg: float = 15.0
     leaning: float = 0.35
     nearest_mm: float = 800.0
@@ -286,13 +286,13 @@ class Detector:
         sides = INPUT_16.indices(["right_hip", "left_hip"])
         seen[:, sides] = middle[:, None] + wider * (joints_2d[:, sides] - hip[:, None])
         seen[:, INPUT_16.index("hip")] = middle
-        lower = uniform(count, (-0.12, 0.05), generator)[:, None]
-        thorax = thorax + lower * (thorax - hip)
+        raised_thorax = uniform(count, (-0.08, 0.14), generator)[:, None]
+        thorax = thorax + raised_thorax * (thorax - hip)
         seen[:, INPUT_16.index("thorax")] = thorax
         halfway = torch.rand(count, generator=generator, device=generator.device) < 0.5
         spine = INPUT_16.index("spine")
         seen[:, spine] = torch.where(halfway[:, None], (middle + thorax) / 2, seen[:, spine])
-        longer = uniform(count, (0.7, 1.25), generator)[:, None]
+        longer = uniform(count, (0.8, 1.35), generator)[:, None]
         seen[:, INPUT_16.index("head")] = thorax + longer * (head - thorax)
         return seen
 
