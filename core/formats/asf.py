@@ -166,11 +166,13 @@ class _AsfParser:
         elif key == "end":
             if "name" not in self.bone:
                 raise self.error("a bone ends here that has no name")
-            self.data[self.bone["name"][0]] = {**self.bone, "line": [str(self.number)]}
+            self.data[self.bone["name"][0]] = self.bone
         else:
             self.bone[key] = values
-            if key == "name" and len(values) != 1:
-                raise self.error("a bone's name was expected to be one word")
+            if key == "name":
+                self.bone["line"] = [str(self.number)]
+                if len(values) != 1:
+                    raise self.error("a bone's name was expected to be one word")
 
     def take_hierarchy(self, key: str, values: list[str]) -> None:
         if key in ("begin", "end"):

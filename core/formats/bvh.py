@@ -190,7 +190,7 @@ class _BvhParser:
         self.channels: list[tuple[str, ...]] = []
 
     def error(self, problem: str) -> PoseFormatError:
-        return PoseFormatError(problem, file=self.path, place=f"line {self.number}")
+        return PoseFormatError(problem, file=self.path, place=f"line {max(self.number, 1)}")
 
     def next_words(self) -> list[str]:
         while self.number < len(self.lines):
@@ -201,10 +201,10 @@ class _BvhParser:
         raise self.error("it ends here before its motion begins: the file is cut off")
 
     def parse(self) -> BvhMotion:
-        if not self.lines or self.next_words()[0].upper() != "HIERARCHY":
-            self.number = 1
+        words = self.next_words() if any(line.strip() for line in self.lines) else [""]
+        if words[0].upper() != "HIERARCHY":
             raise self.error("HIERARCHY was expected: it is not a BVH file")
-        self.take_hierarchy()
+        self.take_hierarchy(words[1:])
         frames, frame_time = self.take_motion_head()
         if len(set(self.joints)) < len(self.joints):
             repeated = next(n for n in self.joints if self.joints.count(n) > 1)
@@ -221,10 +221,9 @@ class _BvhParser:
             fps=round(1 / frame_time, 2),
         )
 
-    def take_hierarchy(self) -> None:
+    def take_hierarchy(self, words: list[str]) -> None:
         open_joints: list[int] = []
         while True:
-            words = self.next_words()
             while words:
                 word = words.pop(0)
                 if word.upper() == "MOTION":
@@ -232,8 +231,9 @@ class _BvhParser:
                         raise self.error("the hierarchy is not closed where MOTION begins")
                     return
                 if word in ("ROOT", "JOINT", "End"):
-                    self.open_joint(word, " ".join(words).rstrip("{ "), open_joints)
-                    words = ["{"] if "{" in words else []
+                    brace = words.index("{") if "{" in words else len(words)
+                    self.open_joint(word, " ".join(words[:brace]), open_joints)
+                    words = words[brace:]
                 elif word == "OFFSET":
                     self.current(open_joints)
                     self.offsets[open_joints[-1]] = self.numbers(words[:3], 3)
@@ -253,8 +253,9 @@ class _BvhParser:
                     open_joints.pop()
                 elif word != "{":
                     raise self.error(
-                        f"ROOT, JOINT, End Site, OFFSET or CHANNELS, not {word[:40]!r}"
+                        f"ROOT, JOINT, End Site, OFFSET or CHANNELS was expected, not {word[:40]!r}"
                     )
+            words = self.next_words()
 
     def open_joint(self, kind: str, name: str, open_joints: list[int]) -> None:
         parent = open_joints[-1] if open_joints else -1
