@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ from core.errors import PoseFormatError
 from core.sequence import PoseSequence
 
 AXES = "xyz"
+# A cell that begins so is a formula to a spreadsheet; a name from a stranger's file must not be.
+FORMULA = ("=", "+", "-", "@")
 
 Array = NDArray[np.floating[Any]]
 
@@ -30,16 +32,32 @@ def write_csv(sequence: PoseSequence) -> bytes:
     return csv_table(header, np.concatenate(columns, axis=1), sequence.fps).encode()
 
 
-def csv_table(header: Sequence[str], values: Array, fps: float) -> str:
+def csv_table(
+    header: Sequence[str],
+    values: Array,
+    fps: float,
+    *,
+    constant: Mapping[str, str] | None = None,
+) -> str:
     """Write float32 values (F, N) as CSV, a frame a row; NaN becomes an empty cell.
 
     Each number has the fewest digits that give back the same float32.
+
+    Args:
+        header: N column names.
+        values: (F, N).
+        fps: gives the column `time_s`.
+        constant: columns of words that are the same in every row.
     """
-    lines = [",".join(["frame", "time_s", *header])]
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    said = constant or {}
+    table.writerow(["frame", "time_s", *said, *header])
+    same = [f"'{word}" if word[:1] in FORMULA else word for word in said.values()]
     for frame, row in enumerate(np.asarray(values, dtype=np.float32).astype(str).tolist()):
-        cells = ",".join("" if cell == "nan" else cell for cell in row)
-        lines.append(f"{frame},{round(frame / fps, 6)},{cells}")
-    return "\n".join(lines) + "\n"
+        cells = ("" if cell == "nan" else cell for cell in row)
+        table.writerow([frame, round(frame / fps, 6), *same, *cells])
+    return text.getvalue()
 
 
 def read_csv(data: bytes, name: str) -> dict[str, Any]:

@@ -127,7 +127,9 @@ class PoseLifter:
         of_input, of_output = self.statistics()
         complete = np.isfinite(joints_2d).all(axis=(1, 2))
         framed = frame(joints_2d[complete].astype(np.float64), self.checkpoint.framing)
-        flat = normalize(framed.reshape(len(framed), -1), of_input.mean, of_input.std)
+        flat = normalize(
+            framed.reshape(len(framed), 2 * len(INPUT_16)), of_input.mean, of_input.std
+        )
         output = lift(self.model, torch.from_numpy(flat.astype(np.float32)), batch=self.batch)
         moving = unnormalize(output.numpy().astype(np.float64), of_output.mean, of_output.std)
         poses = np.full((len(joints_2d), len(H36M_17), 3), np.nan, dtype=np.float32)
