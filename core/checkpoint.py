@@ -111,6 +111,10 @@ def save(path: str | Path, checkpoint: Checkpoint, *, half: bool = False) -> Non
         checkpoint: what to write.
         half: store the weight matrices as float16, half the size. Biases and batch norm stay
             float32: they are few, and a variance may exceed float16's range.
+
+    Raises:
+        PoseFormatError: the weights don't fit the config or aren't finite, or the file can't be
+            written; a file that was there is kept.
     """
     check_state(checkpoint.state, checkpoint.config, file=path)
     stored = {
@@ -126,8 +130,11 @@ def save(path: str | Path, checkpoint: Checkpoint, *, half: bool = False) -> Non
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(target)
-    finally:
+    except OSError as error:
         unfinished.unlink(missing_ok=True)
+        raise PoseFormatError(
+            f"the checkpoint can't be written: {error.strerror}", file=path
+        ) from error
 
 
 def model_from(checkpoint: Checkpoint) -> Lifter:

@@ -134,7 +134,7 @@ def test_a_failed_save_keeps_the_old_file(saved: Path, monkeypatch: pytest.Monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoint.os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(PoseFormatError, match="can't be written: No space left on device"):
         checkpoint.save(saved, tiny())
     assert saved.read_bytes() == before
     assert [p.name for p in saved.parent.iterdir()] == ["tiny.safetensors"]
