@@ -14,9 +14,10 @@ async function image(url) {
 }
 
 async function sceneImage(panel, frame) {
-  const { data, layout } = panel.figure(frame);
+  const { data, layout } = panel.compose(frame);
   const { width, height } = panel;
-  return image(await window.Plotly.toImage({ data, layout }, { format: "png", width, height, scale: SCALE }));
+  const size = { format: "png", width, height, scale: SCALE };
+  return image(await window.Plotly.toImage({ data, layout }, size));
 }
 
 export async function composeFigure(viewer) {
@@ -46,7 +47,7 @@ export async function composeFigure(viewer) {
     context.strokeRect(left, top, panel.width, panel.height);
     context.font = `600 12px ${theme.font}`;
     context.fillStyle = theme.text;
-    context.fillText(panel.spec.title, left + 8, top + 18);
+    context.fillText(panel.title.textContent, left + 8, top + 18);
     left += panel.width + PAD;
   }
   return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));

@@ -33,7 +33,7 @@ export function floorTrace(stage, size, theme) {
 
 // One figure: a trace of bones with their shadow, a trace of joints.
 export class Figure {
-  constructor(layer, { ghost, stage, style, theme, scale }) {
+  constructor(layer, { ghost, stage, style, theme, scale, shrink }) {
     this.layer = layer;
     this.floor = stage.floor + SHADOW_LIFT_MM;
     this.theme = theme;
@@ -52,7 +52,7 @@ export class Figure {
         type: "scatter3d",
         mode: "lines",
         line: {
-          width: look.width,
+          width: look.width * shrink,
           color: this.shadowed ? [...colors, ...colors.map(() => theme.shadow)] : colors,
         },
         hoverinfo: "skip",
@@ -62,10 +62,10 @@ export class Figure {
         type: "scatter3d",
         mode: "markers",
         marker: {
-          size: look.joint,
+          size: look.joint * shrink,
           color: this.sideColors,
           opacity: 1,
-          line: { width: 1, color: theme.background },
+          line: { width: ghost ? 0 : 1, color: theme.background },
         },
         hoverinfo: "skip",
       },

@@ -14,8 +14,12 @@ const KEYS = [
   ["?", "these keys"],
 ];
 
-// Elsewhere on the page a focused control keeps its keys: arrows move a radio, space presses.
-const OTHERS = "input, textarea, select, button, a, summary, [contenteditable], [role], iframe";
+// What one types into takes every key; other controls of the page only those that work them.
+const TYPED =
+  "input:not([type=radio], [type=checkbox], [type=range], [type=button]), textarea, select, " +
+  "[contenteditable=true], [role=combobox], [role=listbox], [role=dialog]";
+const WORKED = "input, button, a, summary, [role=slider], [role=tab], [role=menuitem]";
+const WORKING_KEYS = [" ", "Enter", "ArrowLeft", "ArrowRight", "Home", "End"];
 
 export class Keys {
   constructor(viewer) {
@@ -48,10 +52,13 @@ export class Keys {
   // Whether the focused element wants this key for itself.
   taken(event) {
     const target = event.target;
-    if (!(target instanceof Element) || target === document.body) return false;
-    if (!this.viewer.root.contains(target)) return target.closest(OTHERS) !== null;
-    if (target.matches("select")) return true;
-    return target.matches("button") && (event.key === " " || event.key === "Enter");
+    if (!(target instanceof Element)) return false;
+    if (this.viewer.root.contains(target)) {
+      if (target.matches("select")) return true;
+      return target.matches("button") && (event.key === " " || event.key === "Enter");
+    }
+    if (target.closest(TYPED)) return true;
+    return target.closest(WORKED) !== null && WORKING_KEYS.includes(event.key);
   }
 
   press(event) {

@@ -11,12 +11,11 @@ const viewers = new WeakMap();
 const mounted = new Map();
 const asked = new Map();
 
-export async function mount({ data, parentElement, setStateValue }) {
-  await loadPlotly(data.plotly);
+export function mount({ data, parentElement, setStateValue }) {
   const packet = new Packet(data);
   let viewer = viewers.get(parentElement);
   if (!viewer) {
-    viewer = new Viewer(parentElement, packet);
+    viewer = new Viewer(parentElement, packet, loadPlotly(data.plotly));
     viewers.set(parentElement, viewer);
     mounted.set(data.key, viewer);
     viewer.root.poseViewer = viewer;

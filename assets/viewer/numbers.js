@@ -9,6 +9,14 @@ const MEANINGS = {
   2: "Protocol #2: the same after the best similarity alignment of each frame",
 };
 
+const scope = (name, figures) =>
+  element(
+    "span",
+    { class: "pv-scope" },
+    element("span", { class: "pv-when" }, name),
+    ...figures,
+  );
+
 export class Numbers {
   constructor(viewer) {
     this.viewer = viewer;
@@ -32,10 +40,8 @@ export class Numbers {
       "div",
       { class: "pv-set" },
       errors.title ? element("strong", { class: "pv-name" }, errors.title) : null,
-      element("span", { class: "pv-when" }, "Frame"),
-      ...figures(true),
-      element("span", { class: "pv-when" }, "Sequence"),
-      ...figures(false),
+      scope("Frame", figures(true)),
+      scope("Sequence", figures(false)),
     );
   }
 

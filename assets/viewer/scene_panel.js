@@ -2,7 +2,7 @@
 // objects are told so, which is ten times cheaper than any public call. Those objects are private:
 // the version of Plotly is pinned, their presence is checked, and `restyle` stands in for them.
 
-import { element } from "./dom.js";
+import { element, setText } from "./dom.js";
 import { Figure, floorTrace } from "./figures.js";
 
 const REACH_PX = 16;
@@ -25,14 +25,24 @@ export class ScenePanel {
     );
     this.body.addEventListener("pointermove", (event) => this.hover(event));
     this.body.addEventListener("pointerleave", () => viewer.tip.hide());
+    letSwipesScroll(this.body);
     this.update(spec);
   }
 
   update(spec) {
     this.spec = spec;
-    this.title.textContent = spec.title;
     this.root.setAttribute("aria-label", `${spec.title}, drag to turn`);
     this.size = roomOf(this.viewer.packet.stage);
+    this.writeTitle();
+  }
+
+  // The title says what is drawn now: aligned under Protocol #2, with truth beneath it or not.
+  writeTitle() {
+    const { overlay, protocol } = this.viewer;
+    const aligned = protocol === 2 && this.spec.layers.some((layer) => layer.aligned);
+    const beneath = overlay ? this.spec.overlay.map((layer) => layer.title.toLowerCase()) : [];
+    const title = this.spec.title + (aligned ? ", aligned" : "");
+    setText(this.title, [title, ...beneath].join(" over "));
   }
 
   resize() {
@@ -40,30 +50,50 @@ export class ScenePanel {
     this.height = this.body.clientHeight;
   }
 
-  // Builds the scene anew: another packet, theme, size or set of figures.
+  // Builds the scene anew: another packet, theme, size or set of figures. A call during a call
+  // is one more round, so that the last state wins.
   async render() {
-    if (!this.width || !this.height) return;
-    const figure = this.figure(this.viewer.frame);
-    await window.Plotly.react(this.plot, figure.data, figure.layout, {
-      displayModeBar: false,
-      scrollZoom: true,
-      doubleClick: false,
-      plotGlPixelRatio: this.viewer.pixelRatio,
-    });
-    this.dropPicking();
-    this.viewer.cameras.apply(this);
+    this.stale = true;
+    if (this.rendering) return this.rendering;
+    this.rendering = this.renderUntilFresh();
+    await this.rendering;
+    this.rendering = null;
+    this.draw(this.viewer.frame);
+    return null;
   }
 
-  figure(frame) {
+  async renderUntilFresh() {
+    await this.viewer.plotly;
+    while (this.stale && !this.viewer.disposed) {
+      this.stale = false;
+      if (!this.width || !this.height) return;
+      const { figures, data, layout } = this.compose(this.viewer.frame);
+      this.figures = figures;
+      await window.Plotly.react(this.plot, data, layout, {
+        displayModeBar: false,
+        scrollZoom: true,
+        doubleClick: false,
+        plotGlPixelRatio: this.viewer.pixelRatio,
+      });
+      this.dropPicking();
+      this.viewer.cameras.apply(this);
+    }
+  }
+
+  compose(frame) {
     const { packet, theme, overlay } = this.viewer;
     const { stage, style } = packet;
-    const make = (ghost) => (layer) =>
-      new Figure(layer, { ghost, stage, style, theme, scale: this.viewer.scaleOf(layer) });
-    this.figures = [
+    // People in a hall are small; so are their joints, down to where they can still be seen.
+    const shrink = Math.max(0.6, UNIT_MM / this.size.unit);
+    const make = (ghost) => (layer) => {
+      const scale = this.viewer.scaleOf(layer);
+      return new Figure(layer, { ghost, stage, style, theme, scale, shrink });
+    };
+    const figures = [
       ...(overlay ? this.spec.overlay.map(make(true)) : []),
       ...this.spec.layers.map(make(false)),
     ];
-    for (const each of this.figures) this.move(each, frame);
+    for (const each of figures) this.move(each, frame);
     const axis = (i) => ({
       visible: false,
       autorange: false,
@@ -71,7 +101,8 @@ export class ScenePanel {
     });
     const ratio = this.size.low.map((low, i) => (this.size.high[i] - low) / this.size.unit);
     return {
-      data: [floorTrace(stage, this.size, theme), ...this.figures.flatMap((f) => f.traces)],
+      figures,
+      data: [floorTrace(stage, this.size, theme), ...figures.flatMap((f) => f.traces)],
       layout: {
         width: this.width,
         height: this.height,
@@ -101,7 +132,7 @@ export class ScenePanel {
   }
 
   draw(frame) {
-    if (!this.figures) return;
+    if (!this.figures || this.rendering) return;
     for (const figure of this.figures) this.move(figure, frame);
     const inner = this.inner();
     this.fast = inner !== null;
@@ -166,7 +197,7 @@ export class ScenePanel {
 
   hover(event) {
     const inner = this.figures && this.inner();
-    if (!inner || event.buttons) return this.viewer.tip.hide();
+    if (!inner || event.buttons || this.viewer.player.playing) return this.viewer.tip.hide();
     const box = this.body.getBoundingClientRect();
     const pointer = [event.clientX - box.left, event.clientY - box.top];
     let nearest = null;
@@ -197,6 +228,32 @@ export class ScenePanel {
   }
 }
 
+// Plotly takes every touch for a turn, so a finger on a scene could not scroll a phone's page. A
+// gesture that starts upright is left to the page; one that starts sideways turns the scene.
+function letSwipesScroll(body) {
+  let start = null;
+  let turns = false;
+  body.addEventListener(
+    "touchstart",
+    (event) => {
+      const [touch] = event.touches;
+      start = { x: touch.clientX, y: touch.clientY };
+      turns = event.touches.length > 1;
+    },
+    { capture: true, passive: true },
+  );
+  body.addEventListener(
+    "touchmove",
+    (event) => {
+      const [touch] = event.touches;
+      const [across, along] = [touch.clientX - start.x, touch.clientY - start.y].map(Math.abs);
+      turns ||= across > 4 && across > along;
+      if (!turns) event.stopPropagation();
+    },
+    { capture: true, passive: true },
+  );
+}
+
 function transform(vector, matrix) {
   return [0, 1, 2, 3].map((row) =>
     vector.reduce((sum, value, column) => sum + matrix[4 * column + row] * value, 0),
@@ -209,10 +266,8 @@ function roomOf(stage) {
   const [low, high] = stage.box ?? [[0, 0, 0], [0, 0, 0]];
   const walks = stage.space === "world";
   const middle = walks ? [(low[0] + high[0]) / 2, (low[1] + high[1]) / 2] : [0, 0];
-  const reach = Math.max(
-    ROOM_MM.side,
-    ...[0, 1].flatMap((i) => [high[i] - middle[i], middle[i] - low[i]]).map((v) => v + 300),
-  );
+  const spread = Math.max(...[0, 1].flatMap((i) => [high[i] - middle[i], middle[i] - low[i]]));
+  const reach = Math.max(ROOM_MM.side, spread + 300);
   // The box's middle is what the camera looks at, so it grows up and down alike.
   const centre = stage.floor + (ROOM_MM.above - ROOM_MM.below) / 2;
   const half = Math.max(
@@ -223,6 +278,7 @@ function roomOf(stage) {
   return {
     low: [middle[0] - reach, middle[1] - reach, centre - half],
     high: [middle[0] + reach, middle[1] + reach, centre + half],
-    unit: walks ? Math.max(UNIT_MM, (UNIT_MM * reach) / ROOM_MM.side) : UNIT_MM,
+    // A walk is seen whole, from end to end.
+    unit: walks ? Math.max(UNIT_MM, 2.4 * (spread + 200)) : UNIT_MM,
   };
 }

@@ -19,13 +19,19 @@ const NARROW_PX = 640;
 const REPORT_AFTER_MS = 250;
 
 export class Viewer {
-  constructor(parent, packet) {
+  constructor(parent, packet, plotly) {
     this.packet = packet;
+    // 2D, heatmap and controls are there at once; the scenes follow when plotly.js is.
+    this.plotly = plotly;
     this.frame = 0;
     this.protocol = 1;
     this.errorColors = false;
     this.pixelRatio = renderingPixelRatio();
-    this.root = element("div", { class: "pv" });
+    this.root = element("div", { class: "pv", tabindex: -1 });
+    // A click on a panel brings the keys here from wherever the page had its focus.
+    this.root.addEventListener("pointerdown", (event) => {
+      if (!event.target.closest("button, input, select")) this.root.focus({ preventScroll: true });
+    });
     parent.append(this.root);
     this.narrow = this.root.clientWidth < NARROW_PX;
     // On a phone the panels lie one below the other, so the pair is compared in one scene.
@@ -165,10 +171,18 @@ export class Viewer {
 
   redraw() {
     for (const part of [...this.panels, ...this.heatmaps, this.timeline]) part.resize();
-    this.rendered = Promise.all(this.scenes.map((scene) => scene.render())).then(() => {
-      this.root.dataset.ready = this.packet.digest;
-    });
     this.drawFrame(this.frame);
+    this.render().catch((error) => this.fail(error));
+  }
+
+  async render() {
+    await Promise.all(this.scenes.map((scene) => scene.render()));
+    this.root.dataset.ready = this.packet.digest;
+  }
+
+  fail(error) {
+    this.note.textContent = `The 3D panels can't be drawn: ${error.message}`;
+    this.note.hidden = false;
   }
 
   drawFrame(frame) {
@@ -212,6 +226,7 @@ export class Viewer {
     this.protocol = protocol;
     for (const heatmap of this.heatmaps) heatmap.paint();
     this.timeline.paint();
+    for (const scene of this.scenes) scene.writeTitle();
     this.drawFrame(this.frame);
   }
 
@@ -219,7 +234,10 @@ export class Viewer {
     if (!this.switches.overlay) return;
     this.overlay = overlay;
     this.switchesChanged();
-    for (const scene of this.scenes) if (scene.spec.overlay.length) scene.render();
+    for (const scene of this.scenes.filter((each) => each.spec.overlay.length)) {
+      scene.writeTitle();
+      scene.render();
+    }
   }
 
   setErrorColors(errorColors) {
@@ -240,6 +258,7 @@ export class Viewer {
   }
 
   playingChanged() {
+    this.tip.hide();
     this.transport.playingChanged();
     this.root.dataset.playing = this.player.playing;
   }

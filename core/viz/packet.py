@@ -223,13 +223,13 @@ class Packet:
                     h.update(picture)
         return h.hexdigest()
 
-    def payload(self) -> dict[str, str | NDArray[Any]]:
+    def payload(self) -> dict[str, Any]:
         """Return flat arrays and one JSON text, "spec", that says what they are.
 
         Arrays: `layer{i}_centres|offsets` and `layer{i}_aligned_centres|offsets` (see
         `encoding`), `errors{i}_{protocol}` float32, `pictures{i}` uint8 with `pictures{i}_ends`.
         """
-        arrays: dict[str, str | NDArray[Any]] = {}
+        arrays: dict[str, NDArray[Any]] = {}
         spec = self._description()
         for i, layer in enumerate(self.layers):
             scales = {}

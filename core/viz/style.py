@@ -29,12 +29,12 @@ DIVERGING = ("#D55E00", "#F0B58A", "#F2F2F2", "#8DBFDD", "#0072B2")
 # Width in px and opacity of bones, and the joints' diameter, by what the figure is.
 BONES: dict[Role, dict[str, float]] = {
     "input": {"width": 3.0, "opacity": 1.0, "joint": 6.0},
-    "truth": {"width": 5.0, "opacity": 1.0, "joint": 6.0},
-    "prediction": {"width": 6.0, "opacity": 1.0, "joint": 7.0},
+    "truth": {"width": 7.0, "opacity": 1.0, "joint": 6.0},
+    "prediction": {"width": 10.0, "opacity": 1.0, "joint": 7.0},
     "second": {"width": 2.0, "opacity": 0.6, "joint": 5.0},
 }
 # Truth beneath a prediction: the same hues, thin and pale, so that the two stay apart.
-GHOST = {"width": 3.0, "opacity": 0.45, "joint": 4.0}
+GHOST = {"width": 4.0, "opacity": 0.45, "joint": 3.0}
 
 
 def viewer_style() -> dict[str, object]:
