@@ -252,7 +252,7 @@ class Detector:
     """
 
     jitter: Range = (0.0, 0.09)
-    layout: float = 0.05
+    layout: float = 0.035
     outliers: float = 0.04
     outlier_factor: float = 5.0
     swaps: float = 0.02
