@@ -69,6 +69,9 @@ from core.skeleton import H36M_17, INPUT_16
 # The longest header that safetensors itself accepts.
 LONGEST_HEADER = 100_000_000
 
+# What numbers and nesting beyond all measure raise in a JSON text.
+TOO_MUCH = (OverflowError, RecursionError)
+
 JOINTS = ("joints_world", "joints_view")
 
 # Tensor (up to its dot) -> safetensors' name of its type, and the shape of a row.
@@ -93,7 +96,7 @@ def matches(path: str | Path) -> bool:
                 return False
             metadata = json.loads(file.read(length)).get("__metadata__", {})
             return bool(metadata.get("format") == FORMAT)
-    except (OSError, ValueError, struct.error, AttributeError):
+    except (OSError, ValueError, struct.error, AttributeError, *TOO_MUCH):
         return False
 
 
@@ -178,7 +181,7 @@ class _Reader:
             raise
         except KeyError as error:
             raise self.error(f"it lacks {error}, which the layout has") from error
-        except (ValueError, TypeError, AttributeError, IndexError) as error:
+        except (ValueError, TypeError, AttributeError, LookupError, *TOO_MUCH) as error:
             raise self.error(f"it is not what the layout says: {error}") from error
         if len(self.views) != len(self.index["views"]):
             raise self.error("two recordings have the same name")
@@ -226,9 +229,10 @@ class _Reader:
         takes = self.index["takes"]
         for number, view in enumerate(self.index["views"]):
             take = takes[view["take"]]
-            key = Key(take["subject"], take["action"], take["take"], view["name"])
+            names = (take["subject"], take["action"], take["take"], view["name"])
+            key = Key(*map(str, names))
             frames, fps = int(take["frames"]), float(take["fps"])
-            if not fps > 0:
+            if not 0 < fps < float("inf"):
                 raise self.error(f"fps is {fps}, not above 0", place=f"views, {number} ({key})")
             parts = [(f"input_2d.{source}", view["offset"], frames) for source in view["inputs"]]
             parts += [
@@ -247,11 +251,11 @@ class _Reader:
             if (pictures := view["pictures"]) is not None:
                 parts.append(("picture_offsets", pictures["offset"], frames + 1))
             for tensor, offset, rows in parts:
-                there = self.shapes.get(tensor, (0,))[0]
+                there = self.shapes[tensor][0] if tensor in self.shapes else -1
                 if not isinstance(offset, int) or not 0 <= offset <= offset + rows <= there:
                     raise self.error(
-                        f"it points to rows {offset} to {offset + rows} of {tensor}, which has "
-                        f"{there}",
+                        f"it points to rows {offset} to {offset + rows} of {tensor}, which "
+                        + ("is not there" if there < 0 else f"has {there}"),
                         place=f"views, {number} ({key})",
                     )
             yield key, (Entry(key, frames, fps, tuple(view["inputs"])), view)
@@ -281,7 +285,10 @@ class _Reader:
                 )
 
             def rows(tensor: str, offset: int, count: int = entry.frames) -> NDArray[Any]:
-                array: NDArray[Any] = file.get_slice(tensor)[offset : offset + count]
+                if count:
+                    array: NDArray[Any] = file.get_slice(tensor)[offset : offset + count]
+                else:  # safetensors refuses an empty slice at a tensor's end
+                    array = np.zeros((0, *self.shapes[tensor][1:]), dtype=np.float32)
                 array.flags.writeable = False
                 return array
 

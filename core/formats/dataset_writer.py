@@ -146,7 +146,9 @@ class Writer:
                 one a frame.
         """
         key = recording.key
-        sequences = [*recording.inputs.values(), *filter(None, [recording.truth])]
+        sequences = [*recording.inputs.values()]
+        if recording.truth is not None:
+            sequences.append(recording.truth)
         if not sequences:
             raise ValueError(f"{key} holds neither 2D nor 3D")
         if key in self.keys:

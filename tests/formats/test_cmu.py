@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from core.errors import PoseFormatError
 from core.formats import cmu
@@ -150,3 +152,25 @@ def test_the_subset_has_the_clips_that_its_description_counts(shared: Path) -> N
     assert len(clips) == 289
     assert len({c.subject for c in clips}) == 19
     assert {c.fps for c in clips} == {30}
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.sampled_from(["02/02.asf", "02/02_01.amc", "07/07_01.bvh"]),
+    st.lists(
+        st.tuples(st.floats(0, 1, exclude_max=True), st.sampled_from("\n 0-9.ae{}:#\x00é")),
+        min_size=1,
+        max_size=3,
+    ),
+)
+def test_a_damaged_file_is_read_or_refused_but_never_crashes(
+    tmp_path_factory: pytest.TempPathFactory, name: str, damage: list[tuple[float, str]]
+) -> None:
+    folder = write_cmu_folder(tmp_path_factory.mktemp("cmu"))
+    path = folder / "subjects" / name
+    text = list(path.read_text())
+    for place, letter in damage:
+        text[int(place * len(text))] = letter
+    path.write_text("".join(text), encoding="latin-1")
+    for result in read_all(folder).values():
+        assert isinstance(result, PoseSequence | PoseFormatError)
