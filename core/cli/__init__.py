@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.cli import info, predict, prepare, test, train
-from core.cli.arguments import Parser, underscored
+from core.cli.arguments import Parser, WrongUseError, underscored
 from core.errors import PoseFormatError
 
 WRONG_USE, STOPPED = 2, 130
@@ -34,11 +34,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         options = parser.parse_args(arguments)
         command = f"python -m core {options.command}"
+        options.arguments = arguments
         code: int = options.run(options)
         sys.stdout.flush()
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 0
-    except PoseFormatError as error:
+    except (PoseFormatError, WrongUseError) as error:
         return _say(command, str(error), WRONG_USE)
     except BrokenPipeError:
         # Whoever read our output (head, less) has gone; there is nobody to tell.

@@ -7,6 +7,10 @@ from collections.abc import Sequence
 from typing import Any, NoReturn, Protocol
 
 
+class WrongUseError(Exception):
+    """Options that can't be used together or as they are; the message is one sentence."""
+
+
 class Commands(Protocol):
     """Where a command adds its parser (argparse keeps the type of it to itself)."""
 
@@ -27,7 +31,7 @@ class Parser(argparse.ArgumentParser):
 
 def underscored(arguments: Sequence[str]) -> list[str]:
     """Write --data-dir as --data_dir, the way the re-implementation spells its options."""
-    spelled = []
+    spelled: list[str] = []
     for place, argument in enumerate(arguments):
         if argument == "--":
             return [*spelled, *arguments[place:]]

@@ -1,10 +1,73 @@
-"""`python -m core predict`."""
+"""`python -m core predict`: 2D poses from a file, 3D poses into a file."""
 
 from __future__ import annotations
 
-from core.cli.arguments import Commands
+import argparse
+import sys
+from pathlib import Path
+
+from core.cli.arguments import Commands, add_statistics, positive
+from core.errors import PoseFormatError
 
 
 def add_to(commands: Commands) -> None:
     """Add the command."""
-    commands.add_parser("predict")
+    parser = commands.add_parser(
+        "predict",
+        help="lift your own 2D poses to 3D",
+        description="Lift 2D poses of one person to 3D: 17 joints, mm, relative to the hip, in\n"
+        "camera axes (x right, y down, z away). A frame that lacks a joint stays empty.",
+        epilog="Files: arrays of (frames, 16 or 17, 2) in px in Human3.6M's joint order, or with\n"
+        "joint names, as .npz, .npy, .csv or .json; or a folder of OpenPose's JSON files,\n"
+        "one a frame. The layouts are described in core/formats/keypoints.py.\n"
+        "example: python -m core predict poses.csv --out poses_3d.npz",
+    )
+    add = parser.add_argument
+    add("file", metavar="FILE", help="2D poses: .npz, .npy, .csv, .json, or OpenPose's folder")
+    add("--out", required=True, metavar="OUT", help="the 3D file to write: .npz, .csv or .json")
+    add("--load", default="detector", metavar="CHECKPOINT",
+        help="detector, gt, or a file (default: detector, which suits 2D with errors)")  # fmt: skip
+    add(
+        "--fps",
+        type=positive,
+        metavar="N",
+        help="frames a second, where the file does not say it (default: 50; OpenPose: 30)",
+    )
+    add(
+        "--layout",
+        metavar="NAME",
+        help="OpenPose's layout: BODY_25, BODY_25B or COCO-18 (default: told from the data)",
+    )
+    add_statistics(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Read, lift, write, and say what came out."""
+    from core.cli.statistics import with_statistics
+    from core.formats import keypoints
+    from core.workflows.lift import PoseLifter
+    from core.workflows.open import open_checkpoint
+    from core.workflows.predict import predict, read_2d
+
+    out = Path(options.out)
+    # Before the work, not after it.
+    if out.suffix.lower() not in keypoints.SUFFIXES:
+        known = ", ".join(keypoints.SUFFIXES)
+        raise PoseFormatError(f"3D poses are written as {known}, not {out.suffix!r}", file=out)
+    if not out.parent.is_dir():
+        raise PoseFormatError("the folder to write into does not exist", file=out.parent)
+    sequence = read_2d(options.file, fps=options.fps, layout=options.layout)
+    lifter = with_statistics(PoseLifter(open_checkpoint(options.load)), options.statistics)
+    found = predict(lifter, sequence)
+    keypoints.write(out, found.poses)
+    print(f"{out}: {len(found.poses):,} frames, 17 joints, mm relative to the hip")
+    if found.empty:
+        print(f"{found.empty:,} frames are empty: a joint is missing in 2D", file=sys.stderr)
+    if found.unusual > 0:
+        print(
+            f"note: in {found.unusual:.0%} of the frames the person is not where, or not as large "
+            "as, the persons that this checkpoint was trained on; expect larger errors there",
+            file=sys.stderr,
+        )
+    return 0

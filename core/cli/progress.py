@@ -25,6 +25,10 @@ class ProgressLine:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Take the line away, for a line of output that stays."""
         if self.on_terminal:
             self.stream.write("\r\x1b[K")
             self.stream.flush()

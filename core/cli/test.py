@@ -39,7 +39,7 @@ def add_to(commands: Commands) -> None:
         help="balancing, synthetic, a data set file, or a folder of .pth.tar files "
         "(default: data/)")  # fmt: skip
     add("--load", metavar="CHECKPOINT",
-        help="gt, detector, or a file (default: gt for 2D ground truth, else detector)")  # fmt: skip
+        help="gt, detector, or a file (default: what suits the 2D input)")  # fmt: skip
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--use_hg", action="store_true",
                         help="2D from the data set's detector (hourglass, openpose)")  # fmt: skip
@@ -162,8 +162,8 @@ def _meaning(result: Evaluation, joints: int) -> list[str]:
     lines = [
         f"Mean joint error in mm, lower is better; {counted}.",
         "Protocol #1: root aligned. Protocol #2: Procrustes aligned (rotation, scale, shift).",
-        f"Average: mean of the {len(result.actions)} actions, as in the paper. "
-        "All frames: each frame counts once.",
+        f"Average: mean of the {len(result.actions)} actions, as in the paper.",
+        "All frames: mean of the frames, so that long actions count more.",
     ]
     if joints == 17:
         without = result.average(1) * 17 / 16

@@ -34,8 +34,10 @@ from numpy.typing import NDArray
 
 from core.errors import PoseFormatError
 from core.formats.keypoints_csv import read_csv, write_csv
-from core.formats.pose_arrays import sequence_of
+from core.formats.pose_arrays import FPS, sequence_of
 from core.sequence import PoseSequence
+
+__all__ = ["FPS", "READ_SUFFIXES", "SUFFIXES", "read", "read_bytes", "to_bytes", "write"]
 
 SUFFIXES = (".npz", ".csv", ".json")
 READ_SUFFIXES = (*SUFFIXES, ".npy")
@@ -155,6 +157,16 @@ def _without_nan(values: Array) -> Any:
 
 
 def _from_npz(data: bytes, name: str) -> dict[str, Any]:
+    content = {
+        key: array.item() if array.ndim == 0 else array
+        for key, array in _npz_arrays(data, name).items()
+    }
+    if "positions" not in content:
+        content["positions"] = _only_array(content, name)
+    return content
+
+
+def _npz_arrays(data: bytes, name: str) -> dict[str, NDArray[Any]]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = archive.infolist()
@@ -166,14 +178,8 @@ def _from_npz(data: bytes, name: str) -> dict[str, Any]:
         if isinstance(error, PoseFormatError):
             raise
         raise PoseFormatError("is no NPZ file, or cut short", file=name) from None
-    content: dict[str, Any] = {}
-    for member, raw in packed.items():
-        key = member.removesuffix(".npy")
-        array = _npy_array(raw, name, place=key)
-        content[key] = array.item() if array.ndim == 0 else array
-    if "positions" not in content:
-        content["positions"] = _only_array(content, name)
-    return content
+    keys = {member.removesuffix(".npy"): raw for member, raw in packed.items()}
+    return {key: _npy_array(raw, name, place=key) for key, raw in keys.items()}
 
 
 def _from_npy(data: bytes, name: str) -> dict[str, Any]:
@@ -252,3 +258,23 @@ def _array_of(nested: Any, name: str, place: str) -> Array:
             file=name,
             place=place,
         ) from None
+
+
+def arrays_in(path: str | Path) -> list[str]:
+    """List the arrays of an NPZ or NPY file with shape and type, whatever they hold.
+
+    Returns:
+        "positions (240, 17, 2) float32" and the like; nothing for other or broken files.
+    """
+    suffix = Path(path).suffix.lower()
+    try:
+        data = Path(path).read_bytes()
+        if suffix == ".npz":
+            arrays = _npz_arrays(data, str(path))
+        elif suffix == ".npy":
+            arrays = {"the array": _npy_array(data, str(path))}
+        else:
+            return []
+    except (PoseFormatError, OSError):
+        return []
+    return [f"{name} {array.shape} {array.dtype}" for name, array in arrays.items()]

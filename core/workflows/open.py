@@ -145,7 +145,7 @@ def recognise(path: str | Path) -> Layout:
 
 
 def _recognise_folder(folder: Path) -> Layout:
-    from core.formats import reimplementation
+    from core.formats import openpose, reimplementation
 
     if reimplementation.matches(folder):
         return "re-implementation's data folder"
@@ -154,7 +154,7 @@ def _recognise_folder(folder: Path) -> Layout:
     names = {entry.name.lower() for entry in folder.iterdir()}
     if {"calibration", "pose"} <= names:
         return "pose2sim folder"
-    if any(name.endswith("_keypoints.json") for name in names):
+    if openpose.matches(folder):
         return "openpose folder"
     if any(next(folder.rglob(pattern), None) for pattern in ("*.amc", "*.bvh")):
         return "motion capture folder"
