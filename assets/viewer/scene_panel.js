@@ -162,15 +162,24 @@ export class ScenePanel {
     });
   }
 
-  drawSlowly() {
-    const traces = this.figures.flatMap((figure) => figure.traces);
-    const change = {
-      x: traces.map((trace) => Array.from(trace.x)),
-      y: traces.map((trace) => Array.from(trace.y)),
-      z: traces.map((trace) => Array.from(trace.z)),
-      "marker.color": traces.map((trace) => trace.marker?.color),
-    };
-    window.Plotly.restyle(this.plot, change, traces.map((_, i) => i + 1));
+  // One restyle at a time: of several that overlap, Plotly does not show the last.
+  async drawSlowly() {
+    this.behind = true;
+    if (this.restyling) return;
+    this.restyling = true;
+    while (this.behind && !this.viewer.disposed) {
+      this.behind = false;
+      // The figures' own arrays: a restyle has put others into the traces.
+      const arrays = this.figures.flatMap(({ bones, joints }) => [bones, joints]);
+      const change = {
+        x: arrays.map(([x]) => Array.from(x)),
+        y: arrays.map(([, y]) => Array.from(y)),
+        z: arrays.map(([, , z]) => Array.from(z)),
+        "marker.color": this.figures.flatMap(({ traces }) => [undefined, traces[1].marker.color]),
+      };
+      await window.Plotly.restyle(this.plot, change, arrays.map((_, i) => i + 1));
+    }
+    this.restyling = false;
   }
 
   // Plotly renders every object twice and reads the second image back, to know what is under the
