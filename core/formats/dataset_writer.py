@@ -24,12 +24,10 @@ from numpy.typing import NDArray
 from core.cameras import Camera, world_from_camera
 from core.dataset import Key, Kind, Pictures, Recording
 from core.errors import PoseFormatError
+from core.formats.dataset_index import FORMAT, VERSION, confidence_beside
 from core.normalization import Statistics
 from core.sequence import PoseSequence
 from core.skeleton import H36M_17, INPUT_16
-
-FORMAT = "pose-baseline-dataset"
-VERSION = "1"
 
 # Views share their take's world joints where these agree so well; float32 errs by less.
 SAME_PLACE_MM = 0.01
@@ -228,7 +226,7 @@ class Writer:
     ) -> int:
         offset = self._column(tensor, "float32", 17, 3).append(positions)
         if confidence is not None:
-            column = self._column(tensor.replace("joints", "confidence", 1), "float32", 17)
+            column = self._column(confidence_beside(tensor), "float32", 17)
             column.fill(offset)
             column.append(confidence)
         return offset

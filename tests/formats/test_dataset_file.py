@@ -304,6 +304,15 @@ def rewritten(path: Path, **changes: Any) -> Path:
     return path
 
 
+TRUTH = {
+    "tensor": "joints_world",
+    "offset": 0,
+    "space": "camera",
+    "origin": "",
+    "confidence": False,
+}
+
+
 def first_view(**fields: Any) -> Any:
     return lambda views: [{**views[0], **fields}, *views[1:]]
 
@@ -372,15 +381,27 @@ def first_view(**fields: Any) -> Any:
             {"views": first_view(camera=9)}, "index", "not what the layout says", id="camera"
         ),
         pytest.param(
-            {"views": first_view(truth={"tensor": "pictures", "space": "camera"})},
-            "views, 0",
+            {"views": first_view(truth={**TRUTH, "tensor": "pictures"})},
+            "views, 0 (S1 · Walking · 1 · 54138969)",
             "its truth is not what the layout says",
             id="truth",
         ),
         pytest.param(
+            {"views": first_view(camera=None)},
+            "views, 0 (S1 · Walking · 1 · 54138969)",
+            "its joints are in the world, but it has no camera",
+            id="world without camera",
+        ),
+        pytest.param(
+            {"views": first_view(pictures={"offset": 0, "size_px": [4]})},
+            "views, 0 (S1 · Walking · 1 · 54138969)",
+            "the size of its pictures is not two numbers",
+            id="picture size",
+        ),
+        pytest.param(
             {"takes": lambda t: [{**t[0], "fps": 0}]},
             "views, 0 (S1 · Walking · 1 · 54138969)",
-            "fps is 0.0, not above 0",
+            "fps is 0.0, not a number above 0",
             id="fps",
         ),
         pytest.param(
@@ -388,6 +409,18 @@ def first_view(**fields: Any) -> Any:
             "index",
             "R is not a rotation matrix",
             id="rotation",
+        ),
+        pytest.param(
+            {"cameras": lambda c: [{**c[0], "centre_mm": [1, 2]}, *c[1:]]},
+            "index",
+            "centre_mm of a camera is not (3,) numbers",
+            id="camera centre",
+        ),
+        pytest.param(
+            {"cameras": lambda c: [{**c[0], "distortion": "fisheye"}, *c[1:]]},
+            "index",
+            "the distortion of a camera is 'fisheye'",
+            id="distortion",
         ),
     ],
 )
