@@ -1,0 +1,89 @@
+"""Follow one person through frames in which a detector found any number of people.
+
+Knows points (x, y, confidence) only; no files and no layouts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating[Any]]
+
+# Two detections may be the same person if their points lie this much of a body's size apart,
+# and a little more for each frame in between.
+REACH, REACH_A_FRAME = 0.25, 0.02
+LONGEST_GAP = 60
+
+
+def follow(frames: Sequence[Array], points: int) -> Array:
+    """Pick the person who is largest, best seen and longest in view, as one path in time.
+
+    The path maximises the sum of size times confidence over its frames, less what it jumps.
+    Where every frame has one person at most, there is nothing to choose, and all are taken.
+
+    Args:
+        frames: F arrays (P, N, 3) of x, y, confidence; P may be 0 and differ.
+        points: N.
+
+    Returns:
+        (F, N, 3); NaN, with confidence 0, in frames without that person.
+    """
+    result = np.full((len(frames), points, 3), np.nan)
+    result[..., 2] = 0
+    if all(len(people) <= 1 for people in frames):
+        chosen = {frame: 0 for frame, people in enumerate(frames) if len(people)}
+    else:
+        chosen = _best_path(frames)
+    for frame, person in chosen.items():
+        result[frame] = frames[frame][person]
+    return result
+
+
+def _best_path(frames: Sequence[Array]) -> dict[int, int]:
+    where = [(f, p) for f, people in enumerate(frames) for p in range(len(people))]
+    stacked = np.stack([frames[f][p] for f, p in where])
+    times = np.array([f for f, _ in where])
+    seen = stacked[..., 2] > 0
+    sizes = np.array([_size(person) for person in stacked])
+    gains = sizes / max(sizes.max(), 1e-6) * stacked[..., 2].mean(axis=1)
+    scores, before = gains.copy(), np.full(len(where), -1)
+    for i in range(len(where)):
+        earliest = int(np.searchsorted(times, times[i] - LONGEST_GAP))
+        earlier = slice(earliest, int(np.searchsorted(times, times[i])))
+        gaps = times[i] - times[earlier]
+        if not gaps.size:
+            continue
+        jumps = _distances(stacked[earlier], seen[earlier], stacked[i], seen[i]) / sizes[i]
+        linked = np.where(jumps < REACH + REACH_A_FRAME * gaps, scores[earlier] - jumps, -np.inf)
+        best = int(linked.argmax())
+        if linked[best] > 0:
+            scores[i] += linked[best]
+            before[i] = earliest + best
+    path = {}
+    at = int(scores.argmax())
+    while at >= 0:
+        frame, person = where[at]
+        path[frame] = person
+        at = int(before[at])
+    return path
+
+
+def _size(person: Array) -> float:
+    """Diagonal of the box around the points that were found, px."""
+    found = person[person[:, 2] > 0, :2]
+    return float(np.linalg.norm(np.ptp(found, axis=0))) if len(found) > 1 else 1e-6
+
+
+def _distances(
+    others: Array, seen: NDArray[np.bool_], person: Array, its: NDArray[np.bool_]
+) -> Array:
+    """Mean distance of each of `others` (K, N, 3) to a person over points that both have, px."""
+    shared = seen & its
+    apart = np.linalg.norm(others[..., :2] - person[:, :2], axis=-1)
+    counts = shared.sum(axis=1)
+    means = (apart * shared).sum(axis=1) / np.maximum(counts, 1)
+    return np.where(counts > 0, means, np.inf)
