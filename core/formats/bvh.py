@@ -26,6 +26,9 @@ Array = NDArray[np.floating[Any]]
 CHANNELS = tuple(axis + kind for kind in ("position", "rotation") for axis in "XYZ")
 END = " end"
 
+# What a sequence's source says where its thorax was not in the file.
+THORAX_ESTIMATED = " (thorax estimated, 1 to 8 mm off)"
+
 # Joint -> the BVH joint at its place. "Head end" is the end site of Head.
 JOINT_AT = {
     "right_hip": "RightUpLeg",
@@ -124,7 +127,8 @@ def read(
         PoseFormatError: naming the file and what is wrong or missing there.
     """
     path = Path(bvh)
-    motion = without_rest_row(restore_dropped_segments(read_motion(path)))
+    as_it_is = read_motion(path)
+    motion = without_rest_row(restore_dropped_segments(as_it_is))
     if missing := sorted(set(JOINT_AT.values()) - set(motion.joints)):
         raise PoseFormatError(
             f"it lacks the joints {', '.join(missing)}; the names of the CMU conversion were "
@@ -141,7 +145,10 @@ def read(
         for joint in H36M_17.joints
     ]
     positions = z_up_from_y_up(np.stack(joints, axis=1)) * unit_mm
-    return PoseSequence(positions, H36M_17, "world", fps or motion.fps, source=source or path.name)
+    source = source or path.name
+    if "Neck" in _restored(as_it_is, motion):
+        source += THORAX_ESTIMATED
+    return PoseSequence(positions, H36M_17, "world", fps or motion.fps, source=source)
 
 
 def restore_dropped_segments(motion: BvhMotion) -> BvhMotion:
@@ -156,6 +163,11 @@ def restore_dropped_segments(motion: BvhMotion) -> BvhMotion:
         if name in index and donor in index and not offsets[index[name]].any():
             offsets[index[name]] = motion.offsets[index[donor]] * share
     return replace(motion, offsets=offsets)
+
+
+def _restored(before: BvhMotion, after: BvhMotion) -> set[str]:
+    changed = (before.offsets != after.offsets).any(axis=1)
+    return {name for name, moved in zip(before.joints, changed, strict=True) if moved}
 
 
 def without_rest_row(motion: BvhMotion) -> BvhMotion:

@@ -2,8 +2,9 @@
 
 Two kinds of folder are read. With an `index.csv` at its top, that table says which clips there
 are: columns `file` (from the folder) and, where known, `subject`, `trial`, `skeleton` (the ASF's
-path; empty for a BVH), `action`, `split` ("train" or "test"), `fps` and `description`. Files that
-the table does not name are left alone. Without it, every `NN_TT.amc` and `NN_TT.bvh` in the folder
+path; empty for a BVH), `action`, `split` ("train" or "test"), `fps`, `description` and `bone_fix`
+("thorax-estimated" where a BVH's thorax was put back by a guess). Files that the table does not
+name are left alone. Without it, every `NN_TT.amc` and `NN_TT.bvh` in the folder
 or below is a clip of subject NN, trial TT (as CMU and cgspeed pack them); all have the action
 "motion", no split, 120 fps for AMC files and the file's own rate for BVH files. A clip that is
 there in both formats is read as AMC, which has lost nothing.
@@ -45,6 +46,7 @@ class Clip:
         fps: frames a second; None where only the file can say.
         split: the half of the data that it belongs to, if the index says so.
         description: CMU's words for it.
+        is_thorax_estimated: whoever prepared the BVH put its thorax back by a guess.
     """
 
     subject: str
@@ -55,6 +57,7 @@ class Clip:
     fps: float | None = None
     split: Split | None = None
     description: str = ""
+    is_thorax_estimated: bool = False
 
     @property
     def name(self) -> str:
@@ -107,6 +110,7 @@ def read_clip(
     """
     source = f"CMU motion capture {clip.name}"
     source += f": {clip.description}" if clip.description else ""
+    source += bvh.THORAX_ESTIMATED if clip.is_thorax_estimated else ""
     if clip.motion.suffix.lower() == ".bvh":
         return bvh.read(clip.motion, fps=clip.fps, source=source)
     if clip.skeleton is None:
@@ -188,6 +192,7 @@ def _clip_of_row(root: Path, line: int, row: dict[str, str | None]) -> Clip:
         fps=fps,
         split=split,  # type: ignore[arg-type]  # compared with both words above
         description=fields.get("description", ""),
+        is_thorax_estimated=fields.get("bone_fix") == "thorax-estimated",
     )
 
 

@@ -106,16 +106,27 @@ def prepare_cmu(
 
 
 def prepare_pose2sim(
-    folder: str | Path, out: str | Path, *, progress: Report | None = None
+    folder: str | Path,
+    out: str | Path,
+    *,
+    pictures: bool = True,
+    progress: Report | None = None,
 ) -> Prepared:
     """Write a Pose2Sim project folder as a data set file.
+
+    Args:
+        folder: the project.
+        out: the new data set file.
+        pictures: keep small pictures of its videos, which takes most of the time.
+        progress: called after each recording.
 
     Raises:
         PoseFormatError: the folder is none of Pose2Sim's, or `out` can't be written.
     """
+    # Its reader needs OpenCV for the videos, which nothing else here does.
     from core.formats import pose2sim
 
-    dataset = pose2sim.read(folder)
+    dataset = pose2sim.read(folder, pictures=pictures)
     dataset_file.write(out, dataset, progress=progress)
     return Prepared(Path(out), len(dataset.entries), dataset.frames, {})
 

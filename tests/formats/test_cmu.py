@@ -62,6 +62,13 @@ def test_an_index_of_file_names_alone_is_enough(tmp_path: Path) -> None:
     assert isinstance(cmu.read_clip(clip), PoseSequence)
 
 
+def test_a_thorax_that_was_put_back_by_a_guess_is_said(tmp_path: Path) -> None:
+    index = "file,bone_fix\nsubjects/07/07_01.bvh,thorax-estimated\n"
+    (result,) = read_all(write_cmu_folder(tmp_path / "cmu", index=index)).values()
+    assert isinstance(result, PoseSequence)
+    assert result.source == "CMU motion capture 07_01 (thorax estimated, 1 to 8 mm off)"
+
+
 def test_a_clip_in_both_formats_is_read_once_as_amc(tmp_path: Path) -> None:
     folder = write_cmu_folder(tmp_path / "cmu")
     bvh = folder / "subjects/07/07_01.bvh"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterable
 from dataclasses import replace
@@ -19,7 +20,7 @@ from core import rig
 from core.dataset import Dataset, Entry, Key, Pictures, Recording
 from core.errors import PoseFormatError
 from core.formats import dataset_file
-from core.formats.dataset_writer import Progress, Writer
+from core.formats.dataset_writer import Column, Progress, Writer
 from core.normalization import Statistics
 from core.sequence import PoseSequence
 from core.skeleton import H36M_17, INPUT_16
@@ -253,6 +254,18 @@ def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(tmp_path: P
         dataset_file.write(path, broken)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_space(column: Column, values: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Column, "append", no_space)
+    with pytest.raises(PoseFormatError, match="it can't be written: No space left on device"):
+        write(tmp_path / "a", walk())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_place_that_can_not_be_written_is_said(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from core.cameras import image_from_camera
 from core.dataset import Key
 from core.errors import PoseFormatError
 from core.formats import dataset_file
-from core.workflows.prepare import Progress, prepare_cmu
+from core.workflows.prepare import Progress, prepare_cmu, prepare_pose2sim
 from tests.formats.mocap_writers import (
     amc_text,
     asf_text,
@@ -126,3 +126,19 @@ def test_a_folder_of_broken_clips_alone_writes_nothing(tmp_path: Path) -> None:
 def test_a_folder_without_clips_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PoseFormatError, match="no clip is here"):
         prepare_cmu(tmp_path, tmp_path / "cmu.safetensors")
+
+
+def test_a_pose2sim_project_is_written_with_all_its_cameras(shared: Path, tmp_path: Path) -> None:
+    out = tmp_path / "balancing.safetensors"
+    steps: list[Progress] = []
+    prepared = prepare_pose2sim(
+        shared / "data/pose2sim_demo", out, pictures=False, progress=steps.append
+    )
+    assert (prepared.recordings, prepared.frames) == (4, 400)
+    assert [s.done for s in steps] == [1, 2, 3, 4]
+    dataset = dataset_file.read(out)
+    assert dataset.sources == ("gt", "openpose")
+    for entry in dataset.entries:
+        recording = dataset.load(entry.key)
+        assert recording.camera is not None and recording.truth is not None
+        assert recording.inputs["openpose"].confidence is not None
