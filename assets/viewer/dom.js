@@ -29,8 +29,7 @@ export function setText(node, text) {
 }
 
 // Brings a canvas to its element's size in device pixels; returns a context in CSS pixels.
-export function fitCanvas(canvas, width, height) {
-  const ratio = window.devicePixelRatio || 1;
+export function fitCanvas(canvas, width, height, ratio = window.devicePixelRatio || 1) {
   const w = Math.max(1, Math.round(width * ratio));
   const h = Math.max(1, Math.round(height * ratio));
   if (canvas.width !== w || canvas.height !== h) {

@@ -6,20 +6,6 @@ const SCALE = 2;
 const PAD = 16;
 const HEAD = 56;
 
-async function image(url) {
-  const picture = new Image();
-  picture.src = url;
-  await picture.decode();
-  return picture;
-}
-
-async function sceneImage(panel, frame) {
-  const { data, layout } = panel.compose(frame);
-  const { width, height } = panel;
-  const size = { format: "png", width, height, scale: SCALE };
-  return image(await window.Plotly.toImage({ data, layout }, size));
-}
-
 export async function composeFigure(viewer) {
   const { packet, panels, frame, theme } = viewer;
   const width = panels.reduce((sum, panel) => sum + panel.width, PAD * (panels.length + 1));
@@ -38,11 +24,12 @@ export async function composeFigure(viewer) {
   context.fillStyle = theme.muted;
   context.fillText(captionOf(viewer), PAD, PAD + 38);
 
+  drawLegend(context, viewer, width - PAD);
+
   let left = PAD;
   for (const panel of panels) {
     const top = HEAD + PAD;
-    const picture = panel.canvas ?? (await sceneImage(panel, frame));
-    context.drawImage(picture, left, top, panel.width, panel.height);
+    context.drawImage(await panel.image(SCALE), left, top, panel.width, panel.height);
     context.strokeStyle = theme.line;
     context.strokeRect(left, top, panel.width, panel.height);
     context.font = `600 12px ${theme.font}`;
@@ -51,6 +38,19 @@ export async function composeFigure(viewer) {
     left += panel.width + PAD;
   }
   return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+}
+
+function drawLegend(context, { packet, theme }, right) {
+  const { sides } = packet.style;
+  let x = right;
+  for (const side of ["right", "left"]) {
+    x -= context.measureText(side).width;
+    context.fillStyle = theme.muted;
+    context.fillText(side, x, PAD + 38);
+    context.fillStyle = sides[side];
+    context.fillRect(x - 22, PAD + 32, 16, 4);
+    x -= 38;
+  }
 }
 
 function captionOf({ packet, frame, protocol }) {

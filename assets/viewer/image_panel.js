@@ -73,9 +73,12 @@ export class ImagePanel {
   }
 
   draw(frame = this.viewer.frame) {
-    if (!this.width || !this.height) return;
+    if (this.width && this.height) this.paint(this.canvas, frame);
+  }
+
+  paint(canvas, frame, ratio) {
     const { theme, packet, protocol } = this.viewer;
-    const context = fitCanvas(this.canvas, this.width, this.height);
+    const context = fitCanvas(canvas, this.width, this.height, ratio);
     const { scale, x, y } = this.view();
     context.fillStyle = theme.panel;
     context.fillRect(0, 0, this.width, this.height);
@@ -142,6 +145,13 @@ export class ImagePanel {
       context.stroke();
     }
     context.globalAlpha = 1;
+  }
+
+  // The panel as a picture, at its own resolution.
+  async image(ratio) {
+    const canvas = document.createElement("canvas");
+    this.paint(canvas, this.viewer.frame, ratio);
+    return canvas;
   }
 
   hover(event) {

@@ -8,7 +8,7 @@ import { Figure, floorTrace } from "./figures.js";
 const REACH_PX = 16;
 // The scene's unit: a person is a bit less than one unit tall at any size of the box.
 const UNIT_MM = 2000;
-const ROOM_MM = { side: 1500, below: 200, above: 2200 };
+const ROOM_MM = { side: 1500, below: 300, above: 2100 };
 
 export class ScenePanel {
   constructor(viewer, spec) {
@@ -191,6 +191,18 @@ export class ScenePanel {
     const last = glplot.objects[glplot.objects.length - 1];
     glplot.remove(last);
     glplot.add(last);
+  }
+
+  // The panel as a picture, at its own resolution.
+  async image(ratio) {
+    const { data, layout } = this.compose(this.viewer.frame);
+    const picture = new Image();
+    picture.src = await window.Plotly.toImage(
+      { data, layout },
+      { format: "png", width: this.width, height: this.height, scale: ratio },
+    );
+    await picture.decode();
+    return picture;
   }
 
   // Screen places of points [x, y, z] in mm, CSS px of the panel.

@@ -130,7 +130,7 @@ export class Viewer {
     const { scenes } = this;
     if (!scenes.length) return;
     const titles = {
-      front: "As the camera saw it (f)",
+      front: "As the camera saw it; also undoes turning and zoom (f)",
       side: "From the side: shows depth (s)",
       top: "From above (t)",
     };
