@@ -128,7 +128,7 @@ def read(
     """
     path = Path(bvh)
     as_it_is = read_motion(path)
-    motion = without_rest_row(restore_dropped_segments(as_it_is))
+    motion = without_set_pose(restore_dropped_segments(as_it_is))
     if missing := sorted(set(JOINT_AT.values()) - set(motion.joints)):
         raise PoseFormatError(
             f"it lacks the joints {', '.join(missing)}; the names of the CMU conversion were "
@@ -170,11 +170,15 @@ def _restored(before: BvhMotion, after: BvhMotion) -> set[str]:
     return {name for name, moved in zip(before.joints, changed, strict=True) if moved}
 
 
-def without_rest_row(motion: BvhMotion) -> BvhMotion:
-    """Leave out the first row if it is the rest pose, all rotations 0, and others follow."""
+def without_set_pose(motion: BvhMotion) -> BvhMotion:
+    """Leave out the first row if it was set by hand and measured rows follow.
+
+    The CMU conversion puts a T-pose there. It is told by its angles, all of them whole degrees.
+    """
     is_turn = [name.endswith("rotation") for names in motion.channels for name in names]
-    turns = motion.values[:, is_turn]
-    if len(turns) > 1 and not turns[0].any() and turns[1].any():
+    turns = motion.values[:2, is_turn]
+    is_whole = (turns == turns.round()).all(axis=1)
+    if len(turns) == 2 and is_whole[0] and not is_whole[1]:
         return replace(motion, values=motion.values[1:])
     return motion
 

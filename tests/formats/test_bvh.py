@@ -127,9 +127,12 @@ def test_offsets_that_are_there_are_left_alone(tmp_path: Path) -> None:
     np.testing.assert_array_equal(bvh.restore_dropped_segments(motion).offsets, motion.offsets)
 
 
-def test_the_rest_pose_in_the_first_row_is_left_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize("whole", [{}, {12: -21.0, 27: 21.0, 50: -16.0}])
+def test_the_t_pose_in_the_first_row_is_left_out(tmp_path: Path, whole: dict[int, float]) -> None:
     rows = bvh_rows(seed=3, count=4)
     rows[0, 3:] = 0
+    for column, degrees in whole.items():
+        rows[0, column] = degrees
     sequence = bvh.read(write(tmp_path, bvh_text(rows.tolist())))
     assert len(sequence) == 3
     np.testing.assert_allclose(sequence.positions, bvh_joints_by_the_letter(rows[1:]), atol=0.01)
@@ -139,6 +142,7 @@ def test_a_figure_that_stays_at_rest_is_kept(tmp_path: Path) -> None:
     rows = bvh_rows(seed=3, count=3)
     rows[:, 3:] = 0
     assert len(bvh.read(write(tmp_path, bvh_text(rows.tolist())))) == 3
+    assert len(bvh.read(write(tmp_path, bvh_text(rows[:1].tolist())))) == 1
 
 
 GOOD = bvh_text(bvh_rows(seed=4, count=3).tolist())
