@@ -198,8 +198,8 @@ class AnyCamera:
         focal_px: of the picture; the framing "person" does not depend on it.
     """
 
-    distance_mm: Range = (2200.0, 7500.0)
-    height_mm: Range = (200.0, 2900.0)
+    distance_mm: Range = (2200.0, 7000.0)
+    height_mm: Range = (300.0, 3300.0)
     pan_deg: float = 10.0
     tilt_deg: float = 5.0
     roll_deg: float = 15.0

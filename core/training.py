@@ -53,6 +53,7 @@ class TrainingConfig:
             of the joints, which MPJPE measures, in units of the outputs' overall spread.
         precision: "bfloat16" runs the forward pass under autocast; weights stay float32.
         average: decay of a running average of the weights, which is then the result; 0 for none.
+            It is shorter at the start, so that fresh weights are soon forgotten.
         test_at_most: test after an epoch with at most so many samples, evenly spaced, to save
             time; after the last epoch all are taken. None takes all each time.
         seed: decides weights, order, dropout and every augmentation.
@@ -259,6 +260,7 @@ class Training:
     test: Pairs | None = None
     generator: torch.Generator = field(init=False)
     _average: dict[str, Tensor] | None = field(init=False, default=None)
+    _followed: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         if len(self.samples) < 2:
@@ -361,13 +363,14 @@ class Training:
 
     def _follow(self) -> None:
         """Let the running average take a step towards the weights."""
-        decay = self.config.average
-        if decay == 0:
+        if self.config.average == 0:
             return
         state = self.model.state_dict()
         if self._average is None:
             self._average = {name: tensor.detach().clone() for name, tensor in state.items()}
             return
+        self._followed += 1
+        decay = min(self.config.average, self._followed / (self._followed + 9))
         for name, kept in self._average.items():
             if kept.is_floating_point():
                 kept.lerp_(state[name].detach(), 1 - decay)

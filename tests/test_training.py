@@ -138,6 +138,15 @@ def test_averaged_weights_follow_the_models_slowly() -> None:
     assert int(averaged["batch_norm1.num_batches_tracked"]) == 16
 
 
+def test_the_average_soon_forgets_the_fresh_weights() -> None:
+    run = training(dataclasses.replace(QUICK, average=0.9999))
+    fresh = run.weights["w2.weight"]
+    list(run.run())
+    to_fresh = (run.weights["w2.weight"] - fresh).norm()
+    to_last = (run.weights["w2.weight"] - run.model.w2.weight).norm()
+    assert float(to_last) < float(to_fresh)
+
+
 def test_without_averaging_the_weights_are_the_models_but_copies() -> None:
     run = training()
     before = run.weights["w1.weight"]
