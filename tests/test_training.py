@@ -143,7 +143,7 @@ def test_the_average_soon_forgets_the_fresh_weights() -> None:
     fresh = run.weights["w2.weight"]
     list(run.run())
     to_fresh = (run.weights["w2.weight"] - fresh).norm()
-    to_last = (run.weights["w2.weight"] - run.model.w2.weight).norm()
+    to_last = (run.weights["w2.weight"] - run.model.state_dict()["w2.weight"]).norm()
     assert float(to_last) < float(to_fresh)
 
 
