@@ -137,14 +137,16 @@ def _report(
     ]
     titles = [f"Protocol #{p} (mm)" for p in protocols]
     checkpoint = lifter.checkpoint
-    synthetic = " (synthetic)" if dataset.kind == "synthetic" else ""
-    used = lifter.suited_to(dataset, source).statistics()
+    told = dataset.kind != "synthetic" or "synthetic" in dataset.title.lower()
+    synthetic = "" if told else " (synthetic)"
+    known = lifter.suited_to(dataset, source).statistics()
+    origins = [s.origin or "of the checkpoint" for s in known]
     lines = [
         f"Data set    {dataset.title}{synthetic}, digest {dataset.digest[:SHOWN]}",
         f"Subjects    {', '.join(result.subject_errors(1))}",
         f"2D input    {source}",
         f"Checkpoint  {checkpoint.name}, digest {checkpoint.digest[:SHOWN]}",
-        f"Statistics  {' · '.join(s.origin or 'of the checkpoint' for s in used)}",
+        f"Statistics  2D {origins[0]}; 3D {origins[1]}",
         "",
         text_table(["Action", *titles, "Frames"], rows),
         "",
@@ -162,7 +164,7 @@ def _meaning(result: Evaluation, joints: int) -> list[str]:
     lines = [
         f"Mean joint error in mm, lower is better; {counted}.",
         "Protocol #1: root aligned. Protocol #2: Procrustes aligned (rotation, scale, shift).",
-        f"Average: mean of the {len(result.actions)} actions, as in the paper.",
+        f"Average: mean of the actions ({len(result.actions)}), as in the paper.",
         "All frames: mean of the frames, so that long actions count more.",
     ]
     if joints == 17:

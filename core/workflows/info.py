@@ -211,7 +211,8 @@ def _of_openpose(folder: Path) -> FileInfo:
 def _of_pose2sim(folder: Path) -> FileInfo:
     from core.formats import pose2sim
 
-    dataset = pose2sim.read(folder)
+    # Decoding the videos would take longer than everything else.
+    dataset = pose2sim.read(folder, pictures=False)
     described = _of_dataset(str(folder), "pose2sim folder", dataset)
     command = f"python -m core prepare pose2sim {_out(folder)}"
     return FileInfo(

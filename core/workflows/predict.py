@@ -81,7 +81,7 @@ def predict(lifter: PoseLifter, sequence: PoseSequence) -> Prediction:
     complete = valid_frames(poses)
     of_input, _ = lifter.statistics()
     seen = sequence.select(INPUT_16).positions[complete].astype(np.float64)
-    framed = frame(seen, lifter.checkpoint.framing).reshape(len(seen), -1)
+    framed = frame(seen, lifter.checkpoint.framing).reshape(len(seen), 2 * len(INPUT_16))
     deviation = np.abs(normalize(framed, of_input.mean, of_input.std)).mean(axis=1)
     unusual = float((deviation > USUAL_DEVIATION).mean()) if len(seen) else 0.0
     return Prediction(poses, int((~complete).sum()), unusual)

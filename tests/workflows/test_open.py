@@ -74,11 +74,12 @@ def test_an_empty_folder_is_told(tmp_path):
         open_dataset(tmp_path)
 
 
-def touched(folder: Path, *names: str) -> Path:
+def made(folder: Path, *names: str) -> Path:
+    """Make files of these names; what is JSON looks like OpenPose's."""
     for name in names:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+        path.write_text('{"people": []}' if path.suffix == ".json" else "")
     return folder
 
 
@@ -93,7 +94,7 @@ def touched(folder: Path, *names: str) -> Path:
     ],
 )  # fmt: skip
 def test_other_folders_are_sent_to_their_command(tmp_path, names, layout, message):
-    folder = touched(tmp_path, *names)
+    folder = made(tmp_path, *names)
     assert recognise(folder) == layout
     with pytest.raises(PoseFormatError, match=message):
         open_dataset(folder)
@@ -110,7 +111,7 @@ def test_other_folders_are_sent_to_their_command(tmp_path, names, layout, messag
     ],
 )
 def test_other_files_are_sent_to_their_command(tmp_path, name, layout, message):
-    path = touched(tmp_path, name) / name
+    path = made(tmp_path, name) / name
     assert recognise(path) == layout
     with pytest.raises(PoseFormatError, match=message):
         open_dataset(path)

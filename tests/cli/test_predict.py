@@ -1,0 +1,114 @@
+"""`python -m core predict`: 2D files in, 3D files out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.formats import keypoints
+from core.human36m import PUBLISHED_INPUT
+from core.sequence import PoseSequence
+from core.skeleton import H36M_17, INPUT_16
+from core.workflows.lift import PoseLifter
+from core.workflows.open import open_checkpoint
+from tests.cli.conftest import one_line
+
+
+def people(frames: int = 4) -> np.ndarray:
+    mean = PUBLISHED_INPUT.mean.reshape(16, 2)
+    return mean + np.random.default_rng(0).normal(0, 40, (frames, 1, 2)) + np.zeros((frames, 16, 2))
+
+
+@pytest.fixture
+def poses(tmp_path) -> Path:
+    path = tmp_path / "my poses.npz"
+    keypoints.write(path, PoseSequence(people(), INPUT_16, "image", 25.0))
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".csv", ".json"])
+def test_poses_are_lifted_into_each_kind_of_file(run, toys, poses, tmp_path, suffix):
+    weights, out = toys / "weights.safetensors", tmp_path / f"out{suffix}"
+    said = run("predict", poses, "--load", weights, "--out", out)
+    assert (said.code, said.err) == (0, "")
+    assert said.out == f"{out}: 4 frames, 17 joints, mm relative to the hip\n"
+    found = keypoints.read(out)
+    expected = PoseLifter(open_checkpoint(weights)).lift(keypoints.read(poses))
+    np.testing.assert_array_equal(found.positions, expected.positions)
+    assert (found.skeleton, found.space, found.unit) == (H36M_17, "root", "mm")
+    assert found.fps == 25
+
+
+def test_a_frame_without_a_joint_stays_empty_and_is_counted(run, toys, tmp_path):
+    positions = people()
+    positions[1, 3] = np.nan
+    np.save(tmp_path / "holed.npy", positions)
+    out = tmp_path / "out.json"
+    said = run(
+        "predict", tmp_path / "holed.npy", "--load", toys / "weights.safetensors", "--out", out,
+        "--fps", "60",
+    )  # fmt: skip
+    assert said.code == 0
+    assert said.err == "1 frames are empty: a joint is missing in 2D\n"
+    content = json.loads(out.read_text())
+    assert content["fps"] == 60
+    assert content["positions"][1][5] == [None, None, None]
+    assert content["positions"][2][0] == [0, 0, 0]
+
+
+def test_people_in_an_unusual_place_are_pointed_out(run, toys, tmp_path):
+    np.save(tmp_path / "far.npy", people() * 5)
+    said = run(
+        "predict", tmp_path / "far.npy", "--load", toys / "weights.safetensors",
+        "--out", tmp_path / "out.csv",
+    )  # fmt: skip
+    assert said.code == 0
+    assert said.err.startswith("note: in 100% of the frames the person is not where")
+
+
+def test_openposes_folder_is_lifted(run, toys, shared, tmp_path):
+    folder = shared / "data" / "pose2sim_demo" / "pose" / "cam1_json"
+    arguments = ["predict", folder, "--load", toys / "weights.safetensors", "--out"]
+    assert run(*arguments, tmp_path / "out.npz").code == 0
+    assert len(keypoints.read(tmp_path / "out.npz")) == 100
+    line = one_line(run(*arguments, tmp_path / "out.npz", "--layout", "BODY_25"))
+    assert "these numbers look like BODY_25B, not BODY_25" in line
+
+
+def test_wrong_use_is_told_before_any_work(run, toys, poses, tmp_path):
+    assert "required: --out" in one_line(run("predict", poses))
+    line = one_line(run("predict", poses, "--out", tmp_path / "out.bvh"))
+    assert "3D poses are written as .npz, .csv, .json, not '.bvh'" in line
+    line = one_line(run("predict", poses, "--out", tmp_path / "none" / "out.csv"))
+    assert "the folder to write into does not exist" in line
+    assert "expected a number above 0" in one_line(run("predict", poses, "--fps", "-1"))
+
+
+def test_what_can_not_be_lifted_is_told(run, toys, tmp_path):
+    def refused(path: Path) -> str:
+        weights = toys / "weights.safetensors"
+        return one_line(run("predict", path, "--load", weights, "--out", tmp_path / "o.csv"))
+
+    assert "none.npz: no such file or folder" in refused(tmp_path / "none.npz")
+    assert "this is another folder" in refused(tmp_path)
+    done = tmp_path / "done.npz"
+    keypoints.write(done, PoseSequence(np.ones((2, 17, 3)), H36M_17, "camera", 50))
+    assert "2D poses were expected; these are 3D already" in refused(done)
+    cut = tmp_path / "cut.npz"
+    cut.write_bytes(done.read_bytes()[:100])
+    assert "cut.npz: is no NPZ file, or cut short" in refused(cut)
+    np.save(tmp_path / "nan.npy", np.full((3, 16, 2), np.nan))
+    assert "every joint is NaN" in refused(tmp_path / "nan.npy")
+    np.save(tmp_path / "wide.npy", np.zeros((3, 25, 2)))
+    assert "25 joints in 2D without names (OpenPose's BODY_25" in refused(tmp_path / "wide.npy")
+
+
+def test_a_checkpoint_without_statistics_asks_for_them(run, toys, poses, tmp_path):
+    bare, out = toys / "bare.safetensors", tmp_path / "out.csv"
+    line = one_line(run("predict", poses, "--load", bare, "--out", out))
+    assert "missing statistics" in line
+    assert not out.exists()
+    assert run("predict", poses, "--load", bare, "--out", out, "--statistics", "human36m").code == 0
