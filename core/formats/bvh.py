@@ -171,16 +171,16 @@ def _restored(before: BvhMotion, after: BvhMotion) -> set[str]:
 
 
 def without_set_pose(motion: BvhMotion) -> BvhMotion:
-    """Leave out the first row if it was set by hand and measured rows follow.
+    """Leave out first rows that were set by hand, where measured rows follow.
 
-    The CMU conversion puts a T-pose there. It is told by its angles, all of them whole degrees.
+    The CMU conversion puts a T-pose first; a few recordings go on with rows of zeros. Both are
+    told by their angles, all of them whole degrees.
     """
     is_turn = [name.endswith("rotation") for names in motion.channels for name in names]
-    turns = motion.values[:2, is_turn]
-    is_whole = (turns == turns.round()).all(axis=1)
-    if len(turns) == 2 and is_whole[0] and not is_whole[1]:
-        return replace(motion, values=motion.values[1:])
-    return motion
+    turns = motion.values[:, is_turn]
+    is_measured = (turns != turns.round()).any(axis=1)
+    first = int(is_measured.argmax())
+    return replace(motion, values=motion.values[first:]) if first else motion
 
 
 def read_motion(bvh: str | Path) -> BvhMotion:

@@ -127,15 +127,17 @@ def test_offsets_that_are_there_are_left_alone(tmp_path: Path) -> None:
     np.testing.assert_array_equal(bvh.restore_dropped_segments(motion).offsets, motion.offsets)
 
 
-@pytest.mark.parametrize("whole", [{}, {12: -21.0, 27: 21.0, 50: -16.0}])
-def test_the_t_pose_in_the_first_row_is_left_out(tmp_path: Path, whole: dict[int, float]) -> None:
-    rows = bvh_rows(seed=3, count=4)
-    rows[0, 3:] = 0
-    for column, degrees in whole.items():
-        rows[0, column] = degrees
+@pytest.mark.parametrize("zeros", [0, 2])
+def test_the_t_pose_and_rows_of_zeros_before_the_motion_are_left_out(
+    tmp_path: Path, zeros: int
+) -> None:
+    measured = bvh_rows(seed=3, count=4)
+    t_pose = np.zeros((1 + zeros, measured.shape[1]))
+    t_pose[0, [0, 1, 12, 27]] = 8.72, 15.75, -21, 21
+    rows = np.concatenate([t_pose, measured])
     sequence = bvh.read(write(tmp_path, bvh_text(rows.tolist())))
-    assert len(sequence) == 3
-    np.testing.assert_allclose(sequence.positions, bvh_joints_by_the_letter(rows[1:]), atol=0.01)
+    assert len(sequence) == 4
+    np.testing.assert_allclose(sequence.positions, bvh_joints_by_the_letter(measured), atol=0.01)
 
 
 def test_a_figure_that_stays_at_rest_is_kept(tmp_path: Path) -> None:
