@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 Points = Mapping[str, NDArray[np.floating[Any]]]
 
-# Where the middle joints lie, as the networks that ship learned them from CMU's skeletons:
-# medians over its clips, in parts of the way from mid-hips to mid-shoulders ...
+# Where the middle joints lie, as the networks that ship learned them from CMU's skeletons: least
+# squares over its clips, in parts of the way from mid-hips to mid-shoulders ...
 SPINE_UP_THE_TRUNK = 0.42
-THORAX_UP_THE_TRUNK = 0.89
+THORAX_UP_THE_TRUNK = 0.875
 # ... and from the upper neck to the top of the head. CMU's head joint ends well below the top:
 # a body of the same legs and trunk as the recorded person's puts it at two thirds.
 NECK_UP_THE_HEAD = 0.34

@@ -61,7 +61,8 @@ def read(folder: str | Path, *, pictures: bool = True) -> Dataset:
     markers = trc.read(marker_file)
     world = _world_joints(markers, marker_file)
     detections = _of_each_camera(folder, "pose/*_json", cameras)
-    films = _of_each_camera(folder, "videos/*.mp4", cameras) if pictures else []
+    filmed = pictures and any(folder.glob("videos/*.mp4"))
+    films = _of_each_camera(folder, "videos/*.mp4", cameras) if filmed else []
     action = re.split(r"[_\W]", marker_file.stem)[0] or "Recording"
 
     recordings: dict[Key, Recording] = {}
@@ -87,6 +88,7 @@ def read(folder: str | Path, *, pictures: bool = True) -> Dataset:
     for recording in recordings.values():
         for sequence in (recording.truth, *recording.inputs.values()):
             digest.update(b"" if sequence is None else sequence.digest.encode())
+        digest.update(b"".join(recording.pictures.encoded) if recording.pictures else b"")
     return Dataset(
         id=action.lower(),
         title=f"{action}: one person, four calibrated cameras",

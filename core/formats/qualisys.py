@@ -94,4 +94,4 @@ def _camera(elements: Attributes, path: Path) -> Camera:
     except ValueError as error:
         if isinstance(error, PoseFormatError):
             raise
-        raise PoseFormatError(str(error), file=path, place=place) from None
+        raise PoseFormatError(str(error), file=path) from None
