@@ -49,6 +49,5 @@ function obey(key) {
   viewer.setProtocol(wish.protocol);
   if (viewer.obeyed === wish.nonce) return;
   viewer.obeyed = wish.nonce;
-  viewer.reported = `${wish.timeline}#${wish.frame}`;
-  viewer.seek(wish.frame, false);
+  viewer.obey(wish.frame);
 }

@@ -34,6 +34,8 @@ export class ScenePanel {
     this.root.setAttribute("aria-label", `${spec.title}, drag to turn`);
     this.size = roomOf(this.viewer.packet.stage);
     this.writeTitle();
+    if (this.looks() === this.rendered) this.adopt();
+    else this.figures = null;
   }
 
   // The title says what is drawn now: aligned under Protocol #2, with truth beneath it or not.
@@ -67,6 +69,9 @@ export class ScenePanel {
     while (this.stale && !this.viewer.disposed) {
       this.stale = false;
       if (!this.width || !this.height) return;
+      const looks = this.looks();
+      if (this.figures && looks === this.rendered) continue;
+      this.rendered = looks;
       const { figures, data, layout } = this.compose(this.viewer.frame);
       this.figures = figures;
       await window.Plotly.react(this.plot, data, layout, {
@@ -78,6 +83,26 @@ export class ScenePanel {
       this.dropPicking();
       this.viewer.cameras.apply(this);
     }
+  }
+
+  shown() {
+    return [...(this.viewer.overlay ? this.spec.overlay : []), ...this.spec.layers];
+  }
+
+  // All that a scene is made from but the poses. Where it is the same for another sequence, the
+  // scene that stands is kept, which saves the half second in which Plotly would build it anew.
+  looks() {
+    const { packet, theme, overlay } = this.viewer;
+    const bodies = this.shown().map(({ id, role, bones, sides }) => [id, role, bones, sides]);
+    const { floor } = packet.stage;
+    return JSON.stringify([this.width, this.height, this.size, floor, theme, overlay, bodies]);
+  }
+
+  adopt() {
+    this.shown().forEach((layer, i) => {
+      this.figures[i].layer = layer;
+      this.figures[i].scale = this.viewer.scaleOf(layer);
+    });
   }
 
   compose(frame) {

@@ -273,11 +273,18 @@ export class Viewer {
     clearTimeout(this.reporting);
     this.reporting = setTimeout(() => {
       if (this.player.playing || this.disposed) return;
-      const position = `${this.packet.timeline}#${this.frame}`;
-      if (position === this.reported) return;
-      this.reported = position;
-      this.onreport({ frame: this.frame, timeline: this.packet.timeline });
+      const { frame, packet } = this;
+      if (this.told?.frame === frame && this.told.timeline === packet.timeline) return;
+      this.told = { frame, timeline: packet.timeline };
+      this.onreport(this.told);
     }, REPORT_AFTER_MS);
+  }
+
+  // Goes where Python asked. Python knows that already, unless something else reached it on the
+  // way: then it is told again, so that the two never disagree.
+  obey(frame) {
+    this.seek(frame, false);
+    if (this.told?.timeline === this.packet.timeline) this.report();
   }
 
   // --- what parts ask for --------------------------------------------------------------------

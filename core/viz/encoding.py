@@ -6,6 +6,7 @@ costs no precision. Pure functions of arrays.
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -32,16 +33,19 @@ def encode(positions: Array) -> Encoded:
     The error is at most half of `scale`, which is a figure's half extent / 32767: 0.03 mm for a
     person with stretched arms.
     """
-    values = np.asarray(positions, dtype=np.float64)
+    values = np.array(positions, dtype=np.float64)
     known = np.isfinite(values)
-    empty = ~known.any(axis=1)
-    low = np.where(empty, 0.0, np.where(known, values, np.inf).min(axis=1))
-    high = np.where(empty, 0.0, np.where(known, values, -np.inf).max(axis=1))
-    centres = ((low + high) / 2).astype(np.float32)
-    away = np.where(known, values - centres[:, None], 0.0)
-    reach = float(np.abs(away).max(initial=0.0))
+    values[~known] = np.nan
+    # Joint by joint, since NumPy reduces a short middle axis many times slower.
+    joints = [values[:, joint] for joint in range(values.shape[1])]
+    middle = (reduce(np.fmin, joints) + reduce(np.fmax, joints)) / 2
+    centres = np.nan_to_num(middle).astype(np.float32)
+    values -= centres[:, None]
+    values[~known] = 0
+    reach = max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
     scale = reach / LARGEST if reach > 0 else 1.0
-    offsets = np.where(known, np.rint(away / scale), MISSING).astype(np.int16)
+    offsets = np.rint(values / scale).astype(np.int16)
+    offsets[~known] = MISSING
     return Encoded(centres, offsets, scale)
 
 

@@ -210,7 +210,7 @@ class Packet:
     def digest(self) -> str:
         """Hash of everything but the protocol; equal digests mean equal payloads."""
         h = hashlib.blake2b(digest_size=16)
-        h.update(json.dumps(self._description(), sort_keys=True).encode())
+        h.update(json.dumps(self._description, sort_keys=True).encode())
         for layer in self.layers:
             for positions in (layer.positions, layer.aligned):
                 h.update(b"-" if positions is None else np.ascontiguousarray(positions).data)
@@ -230,16 +230,14 @@ class Packet:
         `encoding`), `errors{i}_{protocol}` float32, `pictures{i}` uint8 with `pictures{i}_ends`.
         """
         arrays: dict[str, NDArray[Any]] = {}
-        spec = self._description()
+        scales: list[dict[str, float]] = [{} for _ in self.layers]
         for i, layer in enumerate(self.layers):
-            scales = {}
             for name, positions in (("", layer.positions), ("_aligned", layer.aligned)):
                 if positions is not None:
                     encoded = encode(positions)
                     arrays[f"layer{i}{name}_centres"] = encoded.centres.ravel()
                     arrays[f"layer{i}{name}_offsets"] = encoded.offsets.ravel()
-                    scales["aligned_scale" if name else "scale"] = encoded.scale
-            spec["layers"][i] |= scales
+                    scales[i]["aligned_scale" if name else "scale"] = encoded.scale
         for i, errors in enumerate(self.errors):
             for protocol, values in errors.values.items():
                 arrays[f"errors{i}_{protocol}"] = np.ravel(values)
@@ -249,9 +247,12 @@ class Packet:
                 ends = np.cumsum([len(picture) for picture in encoded_pictures])
                 arrays[f"pictures{i}"] = np.frombuffer(b"".join(encoded_pictures), dtype=np.uint8)
                 arrays[f"pictures{i}_ends"] = ends.astype(np.int32)
-        spec["digest"] = self.digest
+        described = self._description["layers"]
+        layers = [layer | scale for layer, scale in zip(described, scales, strict=True)]
+        spec = self._description | {"layers": layers, "digest": self.digest}
         return {"spec": json.dumps(spec), **arrays}
 
+    @cached_property
     def _description(self) -> dict[str, Any]:
         """Say everything but the numbers."""
         return {

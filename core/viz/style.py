@@ -22,7 +22,7 @@ VIRIDIS = (
     "#95d840", "#bade28", "#dde318", "#fde725",
 )  # fmt: skip
 # Beyond the scale: a colour that viridis does not have, so that a clipped value can't be misread.
-CLIPPED_COLOR = "#E5007D"
+CLIPPED_COLOR = "#D81B60"
 # Differences B - A: below zero A is worse and B better, above zero the other way round.
 DIVERGING = ("#D55E00", "#F0B58A", "#F2F2F2", "#8DBFDD", "#0072B2")
 

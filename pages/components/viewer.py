@@ -32,9 +32,9 @@ _MODULES = v1.declare_component(f"viewer_{_VERSION}", path=str(ASSETS))
 _PLOTLY = v1.declare_component("plotlyjs", path=str(Path(plotly.__file__).parent / "package_data"))
 
 _LOAD = """
-const base = (data) => new URL(data.modules, document.baseURI).href;
+const address = (data) => new URL(data.modules, document.baseURI).href;
 export default async function (component) {
-  const { %s } = await import(base(component.data));
+  const { %s } = await import(address(component.data));
   return %s(component);
 }
 """
@@ -111,7 +111,7 @@ def show(packet: Packet, *, key: str, frame: int = 0) -> ViewerState:
         },
     )
     result = _viewer(key=key, data=payload, on_position_change=_ignore, height="content")
-    if moved:
+    if fresh or moved:
         return ViewerState(wanted)
     latest = _reported_frame(result, packet.timeline)
     return ViewerState(wanted if latest is None else min(max(latest, 0), last))

@@ -336,9 +336,7 @@ def test_the_figure_is_saved_as_a_png(page, tmp_path) -> None:
         assert third.sum() > 200, "a panel without its left side"
 
 
-def test_pictures_lie_behind_the_joints_and_few_are_kept(open_page, url) -> None:
-    page = open_page(url)
-    page.wait_for_selector(".pv[data-ready]", timeout=READY_MS)
+def test_pictures_lie_behind_the_joints_and_few_are_kept(page) -> None:
     page.get_by_text("Pictures").click()
     wait_until(page, "viewer.panels[0].pictures?.decoded.size > 0")
     kept = page.evaluate("""async () => {
@@ -352,9 +350,15 @@ def test_pictures_lie_behind_the_joints_and_few_are_kept(open_page, url) -> None
     assert 20 < kept <= 41
 
 
-def test_a_phone_gets_stacked_panels_and_controls_at_hand(open_page, url) -> None:
+@pytest.fixture(scope="module")
+def phone(open_page, url) -> Any:
     page = open_page(url, 390, 844, has_touch=True, color_scheme="dark")
     page.wait_for_selector(".pv[data-ready]", timeout=READY_MS)
+    return page
+
+
+def test_a_phone_gets_stacked_panels_and_controls_at_hand(phone) -> None:
+    page = phone
     wide = page.evaluate("""() => [...document.querySelectorAll('*')]
       .filter((node) => getComputedStyle(node).overflowX !== 'visible')
       .every((node) => node.scrollWidth <= Math.max(node.clientWidth, 390))""")
@@ -376,9 +380,8 @@ def test_a_phone_gets_stacked_panels_and_controls_at_hand(open_page, url) -> Non
     assert int(background[1:3], 16) < 60, "the scene does not follow the dark theme"
 
 
-def test_a_finger_scrolls_upright_and_turns_sideways(open_page, url) -> None:
-    page = open_page(url, 390, 844, has_touch=True)
-    page.wait_for_selector(".pv[data-ready]", timeout=READY_MS)
+def test_a_finger_scrolls_upright_and_turns_sideways(phone) -> None:
+    page = phone
     session = page.context.new_cdp_session(page)
 
     def swipe(dx: int, dy: int) -> None:
