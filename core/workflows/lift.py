@@ -52,10 +52,10 @@ class PoseLifter:
 
     @cached_property
     def model(self) -> Lifter:
-        """The network, built at first use."""
+        """The network, built at first use, with batch norm folded into the layers before it."""
         from core.checkpoint import model_from
 
-        return model_from(self.checkpoint)
+        return _folded(model_from(self.checkpoint))
 
     def suited_to(self, dataset: Dataset, source: str) -> PoseLifter:
         """Fall back on a data set's statistics where the checkpoint has none; shares the model."""
@@ -158,6 +158,23 @@ class PoseLifter:
             sequence.fps,
             source=f"{self.checkpoint.name}, lifted from {sequence.source or '2D'}",
         )
+
+
+def _folded(model: Lifter) -> Lifter:
+    """Fold batch norm, which only scales and shifts once trained: same output, less to do."""
+    from torch import nn
+    from torch.nn.utils.fusion import fuse_linear_bn_eval
+
+    # Each norm follows the linear layer of the same number.
+    for part in (model, *model.linear_stages):
+        for number in (1, 2):
+            norm = getattr(part, f"batch_norm{number}", None)
+            if isinstance(norm, nn.BatchNorm1d):
+                layer = fuse_linear_bn_eval(getattr(part, f"w{number}"), norm)
+                setattr(part, f"w{number}", layer)
+                setattr(part, f"batch_norm{number}", nn.Identity())
+        part.relu = nn.ReLU(inplace=True)
+    return model
 
 
 @dataclass(frozen=True, eq=False)

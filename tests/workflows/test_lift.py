@@ -12,6 +12,7 @@ from core.checkpoint import model_from
 from core.errors import PoseFormatError
 from core.human36m import PUBLISHED_INPUT, PUBLISHED_OUTPUT
 from core.metrics import mpjpe, p_mpjpe
+from core.model import Lifter, LifterConfig
 from core.normalization import Statistics
 from core.sequence import PoseSequence
 from core.skeleton import H36M_17, INPUT_16, OUTPUT_16_JOINTS
@@ -37,8 +38,14 @@ def test_a_lifted_sequence_is_root_relative_with_17_joints():
     np.testing.assert_array_equal(lifted.positions[:, 0], 0)
 
 
-def test_lifting_is_normalise_network_unnormalise():
-    checkpoint = toy_checkpoint()
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_lifting_is_normalise_network_unnormalise(batch_norm):
+    config = LifterConfig(linear_size=8, num_stage=2, batch_norm=batch_norm)
+    state = Lifter(config).state_dict()
+    for name in state:
+        if name.endswith(("running_mean", "running_var")):
+            state[name] = torch.rand(8) + 0.5
+    checkpoint = toy_checkpoint(config=config, state=state)
     flat = np.float32(people()).astype(np.float64).reshape(7, 32)
     normalised = (flat - PUBLISHED_INPUT.mean) / PUBLISHED_INPUT.std
     with torch.inference_mode():
