@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.cli.arguments import Commands, add_statistics, names, whole_number
@@ -58,6 +59,8 @@ def add_to(commands: Commands) -> None:
         help="poses that go through the network at once (default: what suits a CPU); changes "
         "speed, not figures")  # fmt: skip
     add_statistics(parser)
+    add("--out", metavar="DIR",
+        help="also write each recording's prediction and errors there, as .npz")  # fmt: skip
     add("--json", action="store_true", help="print one JSON object for machines")
     for name in WITHOUT_EFFECT:
         add(f"--{name}", help=argparse.SUPPRESS)
@@ -84,6 +87,7 @@ def run(options: argparse.Namespace) -> int:
     load = options.load or ("gt" if source == evaluation.GROUND_TRUTH else "detector")
     lifter = PoseLifter(open_checkpoint(load), batch=options.test_batch or BATCH)
     lifter = with_statistics(lifter, options.statistics)
+    out = None if options.out is None else _folder(options.out)
     with ProgressLine("testing", "frames") as progress:
         result = evaluation.evaluate(
             dataset,
@@ -95,6 +99,8 @@ def run(options: argparse.Namespace) -> int:
             joint_set=options.joints,
             progress=progress,
         )
+    if out is not None:
+        _write_each(result, dataset, lifter, source, out)
     if options.json:
         print(json.dumps(result.as_dict(), indent=1))
     else:
@@ -110,6 +116,27 @@ def _say_what_has_no_effect(options: argparse.Namespace) -> None:
     ]
     if given:
         print(f"note: {', '.join(given)}: no effect in test", file=sys.stderr)
+
+
+def _folder(out: str) -> Path:
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _write_each(
+    result: Evaluation, dataset: Dataset, lifter: PoseLifter, source: str, folder: Path
+) -> None:
+    """Write one file for each recording that was tested."""
+    from core.workflows.export import file_name, npz_bytes
+    from core.workflows.lift import lift_recording
+
+    with ProgressLine("writing", "recordings") as progress:
+        for done, key in enumerate(result.keys, start=1):
+            lifted = lift_recording(lifter, dataset, dataset.load(key), source)
+            (folder / file_name(lifted, ".npz")).write_bytes(npz_bytes(lifted))
+            progress(done, len(result.keys), str(key))
+    print(f"{len(result.keys):,} files written to {folder}", file=sys.stderr)
 
 
 def _report(

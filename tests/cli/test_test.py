@@ -113,6 +113,18 @@ def test_the_reimplementations_other_options_are_taken_and_said_to_do_nothing(ru
     json.loads(said.out)
 
 
+def test_each_recordings_prediction_is_written_where_asked(run, asked, tmp_path):
+    out = tmp_path / "new" / "out"
+    said = run(*asked, "--out", out, "--json")
+    assert said.err == f"4 files written to {out}\n"
+    with np.load(out / "S9_Sitting_Sitting-1_54138969_gt.npz") as found:
+        error = found["errors_protocol_2"].mean()
+    assert json.loads(said.out)["protocol_2"]["Sitting"] == pytest.approx(error)
+    (tmp_path / "file").touch()
+    line = one_line(run(*asked, "--out", tmp_path / "file"))
+    assert f"{tmp_path / 'file'}: File exists" in line
+
+
 def test_missing_statistics_are_told_and_can_be_given(run, toys, asked):
     bare = [*asked[:-1], toys / "bare.safetensors"]
     line = one_line(run(*bare))
