@@ -89,7 +89,7 @@ export class Cameras {
     this.viewer.viewChanged();
   }
 
-  // Another space has another heading for the same view: turn with it, keep what the user chose.
+  // Turns the viewpoint as one heading turns into another; distance and height stay.
   turn(from, to) {
     if (!this.camera || !from || !to) return;
     const angle = Math.atan2(to[1], to[0]) - Math.atan2(from[1], from[0]);
@@ -99,5 +99,6 @@ export class Cameras {
       y: x * Math.sin(angle) + y * Math.cos(angle),
       z,
     };
+    for (const panel of this.viewer.scenes) this.apply(panel);
   }
 }

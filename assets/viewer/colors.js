@@ -2,7 +2,7 @@
 
 const probe = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
 
-export function rgb(color) {
+function rgb(color) {
   probe.clearRect(0, 0, 1, 1);
   probe.fillStyle = color;
   probe.fillRect(0, 0, 1, 1);

@@ -8,7 +8,7 @@ function column(data, name) {
   return table == null ? null : table.getChildAt(0).toArray();
 }
 
-export class Layer {
+class Layer {
   constructor(spec, data, index) {
     Object.assign(this, spec);
     this.joint_count = spec.joints.length;
@@ -62,7 +62,7 @@ function medianOf(values) {
   return known.length % 2 ? known[middle] : (known[middle - 1] + known[middle]) / 2;
 }
 
-export class Errors {
+class Errors {
   constructor(spec, data, index) {
     Object.assign(this, spec);
     this.joint_count = spec.joints.length;

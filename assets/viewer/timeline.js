@@ -27,7 +27,7 @@ export class Timeline {
     const { packet, protocol, theme } = this.viewer;
     const looks = [
       { color: theme.text, dash: [] },
-      { color: theme.muted, dash: [2, 2] },
+      { color: theme.text, dash: [1.5, 2] },
     ];
     return packet.errors
       .filter((errors) => errors.unit === "mm")
@@ -69,9 +69,19 @@ export class Timeline {
       element("span", {}, "0"),
     );
     this.note.replaceChildren(
-      ...lines.map(({ errors, median }) =>
-        element("span", {}, `${errors.title} median ${millimetres(median)} mm (dashed)`.trim()),
+      ...lines.map(({ errors, median, dash }) =>
+        element(
+          "span",
+          {},
+          lines.length > 1
+            ? element("i", { class: dash.length ? "pv-sample pv-dotted" : "pv-sample" })
+            : null,
+          lines.length > 1
+            ? `${errors.title} ${millimetres(median)} mm`
+            : `median ${millimetres(median)} mm (dashed)`,
+        ),
       ),
+      lines.length > 1 ? element("span", {}, "medians dashed") : "",
     );
   }
 

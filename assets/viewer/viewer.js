@@ -69,14 +69,14 @@ export class Viewer {
     return this.panels.filter((panel) => panel instanceof ScenePanel);
   }
 
-  // --- what is shown -------------------------------------------------------------------------
-
   // Shows another packet. Viewpoint, speed, overlay and colours stay as the user left them.
   show(packet) {
     const before = this.packet;
     this.packet = packet;
     this.frame = Math.min(this.frame, packet.frames - 1);
-    if (before.stage?.space !== packet.stage?.space) {
+    // A named view keeps its name when the heading changes; a view of one's own keeps its place in
+    // the room, unless the room itself is another.
+    if (this.cameras.name || before.stage?.space !== packet.stage?.space) {
       this.cameras.turn(before.stage?.front, packet.stage?.front);
     }
     this.build();
@@ -155,8 +155,6 @@ export class Viewer {
     this.viewChanged();
   }
 
-  // --- drawing -------------------------------------------------------------------------------
-
   layOut() {
     if (this.laying) return;
     this.laying = true;
@@ -198,8 +196,6 @@ export class Viewer {
     this.theme = readTheme(this.root);
     this.redraw();
   }
-
-  // --- what the user does --------------------------------------------------------------------
 
   frameAt(x, width) {
     const frame = Math.floor((x / width) * this.packet.frames);
@@ -286,8 +282,6 @@ export class Viewer {
     this.seek(frame, false);
     if (this.told?.timeline === this.packet.timeline) this.report();
   }
-
-  // --- what parts ask for --------------------------------------------------------------------
 
   errorsOf(layer) {
     return layer.errors ? this.packet.errorsOf(layer.errors) : null;

@@ -350,6 +350,38 @@ def test_pictures_lie_behind_the_joints_and_few_are_kept(page) -> None:
     assert 20 < kept <= 41
 
 
+def contrast(page: Any, selector: str) -> float:
+    """Lowest contrast of the text in `selector` against the page, by WCAG's formula."""
+    return page.evaluate(
+        """(selector) => {
+          const probe = document.createElement('canvas').getContext('2d');
+          const light = (color) => {
+            probe.fillStyle = color;
+            probe.fillRect(0, 0, 1, 1);
+            const [r, g, b] = [...probe.getImageData(0, 0, 1, 1).data].map((c) => {
+              const v = c / 255;
+              return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+            });
+            return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+          };
+          const page = light(document.querySelector('.pv').poseViewer.theme.background);
+          return Math.min(...[...document.querySelectorAll(selector)].map((node) => {
+            const text = light(getComputedStyle(node).color);
+            return (Math.max(text, page) + 0.05) / (Math.min(text, page) + 0.05);
+          }));
+        }""",
+        selector,
+    )
+
+
+TEXTS = ".pv-when, .pv-figure, .pv-figure small, .pv-count, .pv-rows span, .pv-note, .pv-scale"
+
+
+def test_text_stands_out_in_both_themes(page, phone) -> None:
+    assert contrast(page, TEXTS) >= 4.5
+    assert contrast(phone, TEXTS) >= 4.5
+
+
 @pytest.fixture(scope="module")
 def phone(open_page, url) -> Any:
     page = open_page(url, 390, 844, has_touch=True, color_scheme="dark")
