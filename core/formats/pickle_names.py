@@ -212,6 +212,34 @@ def _text(text: object = "", *_: object) -> str:
     return text
 
 
+def checked_key(key: Any) -> Any:
+    """Return a key of a dict or member of a set if it is plain.
+
+    Hashing tuples within tuples within tuples a million times would crash the interpreter.
+    """
+    parts = key if isinstance(key, (tuple, frozenset)) else (key,)
+    if any(isinstance(part, (tuple, frozenset)) for part in parts):
+        raise ValueError("a plain key was expected, not tuples within tuples")
+    return key
+
+
+def _set(members: Any = ()) -> set[Any]:
+    return {checked_key(member) for member in members}
+
+
+def _frozenset(members: Any = ()) -> frozenset[Any]:
+    return frozenset(_set(members))
+
+
+def _dict(pairs: Any = ()) -> dict[Any, Any]:
+    pairs = pairs.items() if isinstance(pairs, dict) else pairs
+    return {checked_key(key): value for key, value in pairs}
+
+
+def _ordered_dict(pairs: Any = ()) -> OrderedDict[Any, Any]:
+    return OrderedDict(_dict(pairs))
+
+
 def _size(dimensions: Any = ()) -> tuple[int, ...]:
     return tuple(int(n) for n in dimensions)
 
@@ -240,19 +268,21 @@ def _allowed_names() -> dict[str, Any]:
         "torch._utils._rebuild_tensor_v2": PendingTensor,
         "torch._utils._rebuild_parameter": _parameter,
         "collections.defaultdict": lambda *_: {},
+        "collections.OrderedDict": _ordered_dict,
     }
     for module in ("torch", "torch.cuda"):
         calls |= {f"{module}.{kind}": _not_callable for kind in STORAGE_TYPES}
     for module in ("builtins", "__builtin__"):
         calls |= {f"{module}.bytes": _empty_bytes}
         calls |= {f"{module}.str": _text, f"{module}.unicode": _text}
+        calls |= {f"{module}.set": _set, f"{module}.frozenset": _frozenset}
+        calls |= {f"{module}.dict": _dict}
     names: dict[str, Any] = {what: AllowedName(what, call) for what, call in calls.items()}
     # Types of C: a pickle can't write into them, and calling them with what it has is harmless.
     for module in ("builtins", "__builtin__"):
-        for kind in (set, frozenset, list, dict, tuple, int, float, bool, complex):
+        for kind in (list, tuple, int, float, bool, complex):
             names[f"{module}.{kind.__name__}"] = kind
         names[f"{module}.long"] = int
-    names["collections.OrderedDict"] = OrderedDict
     return names
 
 

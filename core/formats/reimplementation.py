@@ -105,7 +105,7 @@ def read(folder: str | Path) -> Dataset:
 
     return Dataset(
         id=str(folder),
-        title=f"{folder.resolve().name} (re-implementation's files)",
+        title=f"{'/'.join(folder.resolve().parts[-2:])} (re-implementation's files)",
         kind="recorded",
         entries=tuple(entries),
         read=load,
@@ -210,9 +210,10 @@ def _read_rows(path: Path, width: int, digest: Any) -> Rows:
         if broken.size:
             problem = f"{broken.size} of {len(rows)} frames are NaN or infinite, first {broken[0]}"
             raise PoseFormatError(problem, file=path, place=_place(file_key))
-        result[file_key] = rows.astype(np.float32)
-        digest.update(repr((path.name, file_key, rows.shape, rows.dtype.str)).encode())
-        digest.update(np.ascontiguousarray(rows).data)
+        kept = np.ascontiguousarray(rows, dtype=np.float32)
+        result[file_key] = kept
+        digest.update(repr((path.name, file_key, kept.shape)).encode())
+        digest.update(kept.data)
     return result
 
 

@@ -12,10 +12,10 @@ from __future__ import annotations
 import pickle
 import struct
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, Any, BinaryIO, ClassVar
 
 from core.errors import PoseFormatError
 from core.formats.pickle_names import (
@@ -27,6 +27,7 @@ from core.formats.pickle_names import (
     PendingTensor,
     Sealed,
     Storage,
+    checked_key,
 )
 
 Source = str | Path | BinaryIO
@@ -160,6 +161,37 @@ class _Unpickler(pickle._Unpickler):
         super().__init__(stream, fix_imports=False, encoding="latin1")
         self.file_name = name
         self.storages: dict[str, Storage] = {}
+
+    # Of the base class, which has no type stubs for them.
+    stack: list[Any]
+    pop_mark: Callable[[], list[Any]]
+    append: Callable[[Any], None]
+    dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)
+
+    def load_setitem(self) -> None:
+        """Put one value into a dict."""
+        self.stack[-3][checked_key(self.stack[-2])] = self.stack[-1]
+        del self.stack[-2:]
+
+    def load_setitems(self) -> None:
+        """Put several values into a dict."""
+        items = self.pop_mark()
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            self.stack[-1][checked_key(key)] = value
+
+    def load_additems(self) -> None:
+        """Put members into a set."""
+        members = self.pop_mark()
+        self.stack[-1].update(checked_key(member) for member in members)
+
+    def load_frozenset(self) -> None:
+        """Make a frozen set."""
+        self.append(frozenset(checked_key(member) for member in self.pop_mark()))
+
+    dispatch[pickle.SETITEM[0]] = load_setitem
+    dispatch[pickle.SETITEMS[0]] = load_setitems
+    dispatch[pickle.ADDITEMS[0]] = load_additems
+    dispatch[pickle.FROZENSET[0]] = load_frozenset
 
     def find_class(self, module: str, name: str) -> Any:
         """Look up a name on the list; refuse any other, whatever it is."""

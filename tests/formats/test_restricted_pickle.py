@@ -198,6 +198,22 @@ def test_a_tensor_can_not_look_beyond_its_storage():
         read_bytes(forged)
 
 
+@pytest.mark.parametrize(
+    "rest",
+    ["K\x00s", "(h\x00K\x00u", "c__builtin__\nset\n(]h\x00atR"],
+    ids=["SETITEM", "SETITEMS", "set"],
+)
+def test_a_deeply_nested_key_does_not_crash_the_interpreter(rest):
+    deep = "})" + "\x85" * 300_000 + "q\x00" + rest
+    with pytest.raises(PoseFormatError, match="tuples within tuples"):
+        read_pickle(io.BytesIO(ops(deep)), "x")
+
+
+def test_a_deeply_nested_list_is_an_error():
+    with pytest.raises(PoseFormatError, match="damaged"):
+        read_pickle(io.BytesIO(ops("]" * 100_000 + "a" * 99_999)), "x")
+
+
 def test_a_million_steps_of_memo_cost_no_memory():
     with pytest.raises(PoseFormatError):
         read_pickle(io.BytesIO(ops("}r\xff\xff\xff\x7f", "X")), "x")
