@@ -147,7 +147,8 @@ export class Heatmap {
       const length = (this.minus ? room / 2 : room) * (Number.isNaN(share) ? 0 : share);
       const height = Math.max(2, this.pitch - 3);
       context.fillStyle = this.scale.color(value, theme.muted);
-      context.fillRect(Math.min(zero, zero + length), middle - height / 2, Math.abs(length), height);
+      const left = Math.min(zero, zero + length);
+      context.fillRect(left, middle - height / 2, Math.abs(length), height);
       context.fillStyle = theme.text;
       context.fillText(millimetres(value), (this.minus ? room : length) + 4, middle);
     });

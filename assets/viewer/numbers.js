@@ -51,6 +51,7 @@ export class Numbers {
     const others = element("span", {});
     const name = unit === "px" ? "2D error" : NAMES[protocol];
     const counted = root_counts ? `${joints} joints, the root counted` : `${joints} joints`;
+    const meaning = unit === "px" ? "Mean distance in the picture" : MEANINGS[protocol];
     this.figures.push({
       live,
       value,
@@ -66,7 +67,7 @@ export class Numbers {
         class: "pv-figure",
         "data-protocol": protocol,
         "data-scope": live ? "frame" : "sequence",
-        title: `${unit === "px" ? "Mean distance in the picture" : MEANINGS[protocol]}. ${counted}. Lower is better.`,
+        title: `${meaning}. ${counted}; only frames with all joints. Lower is better.`,
       },
       `${name} `,
       value,

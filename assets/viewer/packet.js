@@ -43,16 +43,17 @@ class Layer {
   }
 }
 
-function meanOf(values, start, stop) {
-  let sum = 0;
-  let count = 0;
-  for (let i = start; i < stop; i++) {
-    if (!Number.isNaN(values[i])) {
-      sum += values[i];
-      count += 1;
-    }
-  }
-  return count ? sum / count : NaN;
+// As core/metrics.py counts: a frame in which a joint is missing has no mean, and the sequence's
+// is over the frames that have one.
+function frameMeans(values, joints) {
+  const sums = new Float64Array(values.length / joints);
+  for (let i = 0; i < values.length; i++) sums[Math.floor(i / joints)] += values[i];
+  return sums.map((sum) => sum / joints);
+}
+
+function meanOf(values) {
+  const known = values.filter((value) => !Number.isNaN(value));
+  return known.reduce((sum, value) => sum + value, 0) / known.length;
 }
 
 function medianOf(values) {
@@ -69,15 +70,11 @@ class Errors {
     this.by_protocol = {};
     for (const protocol of spec.protocols) {
       const values = column(data, `errors${index}_${protocol}`);
-      const frames = values.length / this.joint_count;
-      const means = new Float64Array(frames);
-      for (let f = 0; f < frames; f++) {
-        means[f] = meanOf(values, f * this.joint_count, (f + 1) * this.joint_count);
-      }
+      const means = frameMeans(values, this.joint_count);
       this.by_protocol[protocol] = {
         values,
         means,
-        mean: meanOf(values, 0, values.length),
+        mean: meanOf(means),
         median: medianOf(means),
       };
     }

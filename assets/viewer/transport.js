@@ -23,7 +23,8 @@ export class Transport {
       onchange: () => viewer.report(),
     });
     this.time = element("output", { class: "pv-time" });
-    this.count = element("output", { class: "pv-count", title: "Frames count from 0, as in files" });
+    const counting = "Frames count from 0, as in files";
+    this.count = element("output", { class: "pv-count", title: counting });
     this.speed = element(
       "select",
       {
