@@ -17,7 +17,7 @@ def browse_packet(
     source: str,
     prediction: PoseSequence | None,
     aligned: Array | None,
-    errors: Mapping[int, Array] | None,
+    errors: Mapping[Protocol, Array] | None,
     *,
     protocol: Protocol = 1,
     space: DrawnSpace = "camera",

@@ -86,7 +86,7 @@ class Errors:
     id: str
     title: str
     skeleton: Skeleton
-    values: Mapping[int, Array]
+    values: Mapping[Protocol, Array]
     unit: Literal["mm", "px"] = "mm"
     limit: float = ERROR_LIMIT_MM
     root_counts: bool = True

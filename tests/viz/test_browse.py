@@ -43,10 +43,10 @@ def test_distances_drawn_are_the_errors_under_either_protocol(recording, lifted)
         truth, prediction = (next(x for x in packet.layers if x.id == i) for i in
                              ("truth", "prediction"))  # fmt: skip
         errors = packet.errors[0].values
-        for protocol, drawn in ((1, prediction.positions), (2, prediction.aligned)):
-            assert drawn is not None
+        assert prediction.aligned is not None
+        for drawn, stated in ((prediction.positions, errors[1]), (prediction.aligned, errors[2])):
             distance = np.linalg.norm(drawn - truth.positions, axis=-1)
-            np.testing.assert_allclose(distance, errors[protocol], atol=0.01)
+            np.testing.assert_allclose(distance, stated, atol=0.01)
 
 
 def test_sides_reach_the_browser_by_name(recording, lifted) -> None:

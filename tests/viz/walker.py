@@ -11,6 +11,7 @@ from core.dataset import Key, Pictures, Recording
 from core.normalization import root_relative
 from core.sequence import PoseSequence
 from core.skeleton import H36M_17, INPUT_16
+from core.viz.packet import Protocol
 
 STANDING = {
     "hip": (0, 0, 930),
@@ -97,7 +98,7 @@ def numbered_pictures(frames: int, size_px: tuple[int, int]) -> Pictures:
 
 def prediction(
     truth: PoseSequence, seed: int = 2
-) -> tuple[PoseSequence, NDArray[np.float64], dict[int, NDArray[np.float64]]]:
+) -> tuple[PoseSequence, NDArray[np.float64], dict[Protocol, NDArray[np.float64]]]:
     """A wrong pose, the same drawn nearer to the truth, and both errors by protocol."""
     rng = np.random.default_rng(seed)
     relative = root_relative(np.asarray(truth.positions, dtype=float))
@@ -113,7 +114,7 @@ def prediction(
     wrong[150:170, H36M_17.index("left_wrist")] = np.nan
     guess = truth.with_positions((relative + wrong).astype(np.float32), space="root")
     aligned = relative + 0.7 * wrong
-    errors = {
+    errors: dict[Protocol, NDArray[np.float64]] = {
         1: np.linalg.norm(wrong, axis=-1),
         2: np.linalg.norm(0.7 * wrong, axis=-1),
     }
