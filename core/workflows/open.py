@@ -129,6 +129,17 @@ def open_checkpoint(spec: str | Path) -> Checkpoint:
     return checkpoint.load(path)
 
 
+def open_uploaded_checkpoint(data: bytes, name: str) -> Checkpoint:
+    """Load a checkpoint from an upload's bytes; `name` is its file name.
+
+    Raises:
+        PoseFormatError: it can't be used.
+    """
+    from core import checkpoint
+
+    return checkpoint.load_bytes(data, name)
+
+
 def checkpoint_names() -> tuple[str, ...]:
     """Name the checkpoints that ship, without loading torch."""
     return tuple(path.stem for path in sorted(WEIGHTS.glob("*.safetensors"), reverse=True))

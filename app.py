@@ -1,0 +1,75 @@
+"""The front door: browse predictions. Pick a recording, lift it, look at it from all sides."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.viz.browse import browse_packet
+from core.workflows import export
+from pages.components import choice, frame, loaders, pickers, viewer
+
+
+def middle_of(frames: int) -> int:
+    """A frame in mid-motion, where a recording that nobody placed yet is opened."""
+    return frames // 2
+
+
+def frame_to_show(frames: int, recording: str) -> int:
+    """Take the frame from the link or the last pause; another recording starts in mid-motion."""
+    stored = choice.store().get("frame", "")
+    seen = st.session_state.get("browse_recording")
+    st.session_state["browse_recording"] = recording
+    if stored.isdecimal() and seen in (None, recording) and int(stored) < frames:
+        return int(stored)
+    return middle_of(frames)
+
+
+frame.show("Browse")
+with frame.errors_shown(), st.sidebar:
+    selection = pickers.pick()
+    lifted = loaders.lifted(selection.data, selection.model, selection.source, selection.key)
+    view = pickers.pick_view(lifted.recording)
+
+packet = browse_packet(
+    lifted.recording,
+    selection.source,
+    lifted.prediction,
+    lifted.aligned,
+    lifted.errors,
+    protocol=view.protocol,
+    space=view.space,
+    note="Synthetic: computed, not recorded." if selection.data.kind == "synthetic" else "",
+)
+# The camera may change under a moment in time, the rest is another motion.
+motion = (
+    f"{selection.data.digest}/{selection.key.subject}/{selection.key.action}/{selection.key.take}"
+)
+start = frame_to_show(len(lifted.prediction), motion)
+state = viewer.show(packet, key="browse", frame=start)
+choice.store()["frame"] = str(state.frame)
+choice.write_address()
+choice.say_what_the_link_missed()
+
+with st.sidebar.popover("Download", icon=":material/download:", width="stretch"):
+    st.download_button(
+        "Prediction and errors, CSV",
+        lambda: export.csv_bytes(lifted),
+        export.file_name(lifted, ".csv"),
+        "text/csv",
+        key="download_csv",
+        on_click="ignore",
+        width="stretch",
+    )
+    st.download_button(
+        "Prediction and errors, NPZ",
+        lambda: export.npz_bytes(lifted),
+        export.file_name(lifted, ".npz"),
+        "application/octet-stream",
+        key="download_npz",
+        on_click="ignore",
+        width="stretch",
+    )
+if selection.data.notes:
+    with st.expander("About this data"):
+        for note in (*selection.data.notes, selection.data.credit):
+            st.caption(frame.escape(note))

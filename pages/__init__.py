@@ -1,0 +1,1 @@
+"""The pages: thin scripts that pick, call one workflow, and show."""

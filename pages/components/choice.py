@@ -1,0 +1,108 @@
+"""What the visitor chose, shared by the pages: kept in the session, written into the address.
+
+The address holds plain text, so a link opens the same view on a fresh server. A value that the
+data no longer has gives way to the nearest one that it has, and the visitor is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+STORE = "choice"
+FIELDS = (
+    "data", "checkpoint", "subject", "action", "take", "camera", "input", "protocol", "space",
+    "frame",
+)  # fmt: skip
+
+
+def store() -> dict[str, str]:
+    """Return the session's choice; the first call reads it from the address."""
+    if STORE not in st.session_state:
+        asked = st.query_params
+        st.session_state[STORE] = {name: asked[name] for name in FIELDS if name in asked}
+        st.session_state["asked_by_link"] = dict(st.session_state[STORE])
+    chosen: dict[str, str] = st.session_state[STORE]
+    return chosen
+
+
+def put(**values: str) -> None:
+    """Choose from code, e.g. for "next": the pickers follow at the next run."""
+    for name, value in values.items():
+        store()[name] = value
+        st.session_state.pop(f"pick_{name}", None)
+
+
+def settle(name: str, options: Sequence[str], default: str | None = None) -> str:
+    """Settle a field on one of the options before its widget is drawn.
+
+    The widget's own state wins over the stored choice, the stored choice over the default.
+    """
+    key = f"pick_{name}"
+    candidates = (st.session_state.get(key), store().get(name), default)
+    value = next((c for c in candidates if c in options and c is not None), options[0])
+    asked = st.session_state.get("asked_by_link", {}).pop(name, None)
+    if asked is not None and asked not in options:
+        st.session_state.setdefault("link_misses", []).append((name, asked, value))
+    if st.session_state.get(key) != value:
+        st.session_state[key] = value
+    store()[name] = value
+    return value
+
+
+def pick_from_list(
+    label: str,
+    name: str,
+    options: Sequence[str],
+    *,
+    default: str | None = None,
+    show: Callable[[str], str] = str,
+    help: str | None = None,  # noqa: A002  Streamlit's word
+) -> str:
+    """Draw a drop-down for one field and return what is chosen."""
+    settle(name, options, default)
+    chosen = st.selectbox(label, options, key=f"pick_{name}", format_func=show, help=help)
+    return _keep(name, chosen or options[0])
+
+
+def pick_from_row(
+    label: str,
+    name: str,
+    options: Sequence[str],
+    *,
+    default: str | None = None,
+    show: Callable[[str], str] = str,
+    help: str | None = None,  # noqa: A002  Streamlit's word
+) -> str:
+    """Draw a row of buttons for one field and return what is chosen."""
+    settle(name, options, default)
+    chosen: Any = st.segmented_control(
+        label,
+        options,
+        key=f"pick_{name}",
+        format_func=show,
+        help=help,
+        required=True,
+        width="stretch",
+    )
+    return _keep(name, chosen or options[0])
+
+
+def _keep(name: str, value: str) -> str:
+    store()[name] = value
+    return value
+
+
+def write_address() -> None:
+    """Put the choice into the address, if it changed."""
+    wanted = {name: store()[name] for name in FIELDS if name in store()}
+    if st.query_params.to_dict() != wanted:
+        st.query_params.from_dict(wanted)
+
+
+def say_what_the_link_missed() -> None:
+    """Tell once which parts of a shared link this data does not have, and what is shown."""
+    for name, asked, value in st.session_state.pop("link_misses", []):
+        st.toast(f"The link asks for {name} “{asked}”, which is not here. Showing “{value}”.")

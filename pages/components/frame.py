@@ -1,0 +1,48 @@
+"""The frame around every page: its configuration, the menu, and how errors are said.
+
+Every page calls `show(title)` first. The menu is drawn here and not by Streamlit's navigation,
+which breaks shared links beside a `pages/` folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import streamlit as st
+
+from core.errors import PoseFormatError
+
+PRODUCT = "Pose Baseline Studio"
+PAGES = (("app.py", "Browse"), ("pages/files.py", "Open files"))
+ASSETS = Path(__file__).resolve().parents[2] / "assets"
+
+
+def show(title: str) -> None:
+    """Configure the page and draw the menu; the first call of every page."""
+    st.set_page_config(
+        page_title=f"{title} · {PRODUCT}",
+        page_icon=ASSETS / "icon.svg",
+        layout="wide",
+        initial_sidebar_state="auto",
+    )
+    st.html(ASSETS / "page.css")
+    with st.sidebar.container(horizontal=True, key="menu", gap="small"):
+        for script, label in PAGES:
+            st.page_link(script, label=label)
+
+
+@contextmanager
+def errors_shown() -> Iterator[None]:
+    """Show what is wrong with a file in words and stop the page; nothing else is caught."""
+    try:
+        yield
+    except PoseFormatError as error:
+        st.error(f"**This file can't be used.**\n\n{escape(str(error))}", icon=":material/error:")
+        st.stop()
+
+
+def escape(text: str) -> str:
+    """Keep a message's own characters from being read as Markdown."""
+    return "".join(f"\\{c}" if c in r"\`*_{}[]<>#|$~:" else c for c in text)

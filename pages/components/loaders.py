@@ -1,0 +1,77 @@
+"""Cached loaders: data sets, checkpoints and lifted recordings, each loaded once a server.
+
+PyTorch comes in with the first checkpoint, not with the page: the menu and the pickers are
+there a second earlier.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core.dataset import Dataset, Key
+from core.workflows import lift
+from core.workflows import open as opening
+
+if TYPE_CHECKING:
+    from core.checkpoint import Checkpoint
+
+# What a visitor opened in this session, beside what ships: title -> where it is.
+DATASETS_OPENED = "opened_datasets"
+CHECKPOINTS_OPENED = "opened_checkpoints"
+
+
+def stamp(spec: str) -> tuple[float, ...]:
+    """When the files behind a path last changed, so that a cache knows an old copy."""
+    path = Path(spec)
+    try:
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        return tuple(file.stat().st_mtime for file in files)
+    except OSError:
+        return ()
+
+
+def dataset(spec: str) -> Dataset:
+    """Open a data set by its built-in name or path; `PoseFormatError` says what is wrong."""
+    return _dataset(spec, stamp(spec))
+
+
+@st.cache_resource(show_spinner="Opening the data set…", max_entries=8)
+def _dataset(spec: str, changed: tuple[float, ...]) -> Dataset:  # noqa: ARG001
+    return opening.open_dataset(spec)
+
+
+def checkpoint(spec: str) -> Checkpoint:
+    """Load a checkpoint by its shipped name, path, or the name of an upload of this session."""
+    uploaded: Checkpoint | None = st.session_state.get(CHECKPOINTS_OPENED, {}).get(spec)
+    return uploaded or _checkpoint(spec, stamp(spec))
+
+
+@st.cache_resource(show_spinner="Loading the checkpoint…", max_entries=8)
+def _checkpoint(spec: str, changed: tuple[float, ...]) -> Checkpoint:  # noqa: ARG001
+    return opening.open_checkpoint(spec)
+
+
+def lifted(data: Dataset, model: Checkpoint, source: str, key: Key) -> lift.LiftedRecording:
+    """Load a recording and lift it with the checkpoint, once for each combination."""
+    return _lifted(data, model, data.digest, model.digest, source, key)
+
+
+# Underscored arguments are not part of the cache's key: the digests stand for them.
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _lifted(
+    _data: Dataset,
+    _model: Checkpoint,
+    data_digest: str,  # noqa: ARG001
+    model_digest: str,
+    source: str,
+    key: Key,
+) -> lift.LiftedRecording:
+    return lift.lift_recording(_lifter(_model, model_digest), _data, _data.load(key), source)
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _lifter(_model: Checkpoint, model_digest: str) -> lift.PoseLifter:  # noqa: ARG001
+    return lift.PoseLifter(_model)

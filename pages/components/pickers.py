@@ -1,0 +1,177 @@
+"""The sidebar's pickers, in the order of narrowing down; only what exists is offered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import streamlit as st
+
+from core.dataset import Dataset, Entry, Key, Recording, in_paper_order
+from core.viz.stage import DrawnSpace, can_show_world
+from core.workflows import open as opening
+from pages.components import choice, loaders
+
+if TYPE_CHECKING:
+    from core.checkpoint import Checkpoint
+
+Protocol = Literal[1, 2]
+
+DATASET_TITLES = {"balancing": "Balancing (recorded)", "synthetic": "Synthetic (Human3.6M's shape)"}
+CHECKPOINT_TITLES = {"gt": "Trained on GT 2D", "detector": "Trained on detector 2D"}
+
+
+@dataclass(frozen=True)
+class Selection:
+    """One recording, and what lifts it."""
+
+    data: Dataset
+    model: Checkpoint
+    key: Key
+    source: str
+
+
+@dataclass(frozen=True)
+class View:
+    """How to look at it."""
+
+    protocol: Protocol
+    space: DrawnSpace
+
+
+def name_of_path(spec: str) -> str:
+    """Shorten a path to what tells it apart in a list."""
+    path = Path(spec)
+    return f"{path.parent.name}/{path.name}" if path.parent.name else path.name
+
+
+def pick() -> Selection:
+    """Draw the pickers of data set, checkpoint and recording."""
+    data = pick_dataset()
+    model = pick_checkpoint()
+    key, source = pick_recording(data)
+    steps(data, key)
+    return Selection(data, model, key, source)
+
+
+def pick_view(recording: Recording) -> View:
+    """Draw the pickers of protocol and frame of reference."""
+    protocol = choice.pick_from_row(
+        "Protocol",
+        "protocol",
+        ("1", "2"),
+        show=lambda p: f"#{p}",
+        help="#1: the error after the hips are put together (MPJPE). "
+        "#2: after the best rotation, shift and scale (P-MPJPE); the prediction is drawn so. "
+        "Lower is better.",
+    )
+    spaces = ("camera", "world") if can_show_world(recording) else ("camera",)
+    space = choice.pick_from_row(
+        "Frame of reference",
+        "space",
+        spaces,
+        show=str.capitalize,
+        help="Camera: level, centred on the hips, as the camera saw it. World: the person moves "
+        "through the room; for data that says where camera and person stood.",
+    )
+    return View(1 if protocol == "1" else 2, "world" if space == "world" else "camera")
+
+
+def pick_dataset() -> Dataset:
+    """Offer what ships and what this session or its link opened."""
+    opened: dict[str, str] = st.session_state.setdefault(loaders.DATASETS_OPENED, {})
+    asked = choice.store().get("data", "")
+    options = [*opening.BUILT_IN, *opened]
+    if asked and asked not in options:
+        # A link may name a folder on this machine: a wrong one must say so, not vanish.
+        loaders.dataset(asked)
+        opened[asked] = name_of_path(asked)
+        options.append(asked)
+    spec = choice.pick_from_list(
+        "Data set",
+        "data",
+        options,
+        show=lambda s: DATASET_TITLES.get(s) or opened.get(s) or name_of_path(s),
+    )
+    return loaders.dataset(spec)
+
+
+def pick_checkpoint() -> Checkpoint:
+    """Offer what ships and what this session or its link opened."""
+    opened: dict[str, Checkpoint | None] = st.session_state.setdefault(
+        loaders.CHECKPOINTS_OPENED, {}
+    )
+    asked = choice.store().get("checkpoint", "")
+    options = [*CHECKPOINT_TITLES, *opened]
+    if asked and asked not in options and Path(asked).exists():
+        loaders.checkpoint(asked)
+        opened[asked] = None
+        options.append(asked)
+    spec = choice.pick_from_list(
+        "Checkpoint",
+        "checkpoint",
+        options,
+        show=lambda s: CHECKPOINT_TITLES.get(s) or name_of_path(s),
+    )
+    return loaders.checkpoint(spec)
+
+
+def pick_recording(data: Dataset) -> tuple[Key, str]:
+    """Offer subject, action, take, camera and 2D source, each narrowed by the ones before."""
+    entries: tuple[Entry, ...] = data.entries
+    tests = [s for s in data.subjects if data.splits.get(s) == "test"]
+    subjects = [*tests, *(s for s in data.subjects if s not in tests)]
+    subject = _row_or_list("Subject", "subject", subjects)
+    entries = tuple(e for e in entries if e.key.subject == subject)
+    actions = in_paper_order(e.key.action for e in entries)
+    default = "Walking" if "Walking" in actions else None
+    action = choice.pick_from_list("Action", "action", actions, default=default)
+    entries = tuple(e for e in entries if e.key.action == action)
+    take = _row_or_list("Take", "take", list(dict.fromkeys(e.key.take for e in entries)))
+    entries = tuple(e for e in entries if e.key.take == take)
+    cameras = [e.key.camera for e in entries]
+    camera = choice.pick_from_row(
+        "Camera",
+        "camera",
+        cameras,
+        show=lambda c: str(cameras.index(c) + 1),
+        help=" · ".join(f"{i}: {c}" for i, c in enumerate(cameras, 1)),
+    )
+    entry = next(e for e in entries if e.key.camera == camera)
+    source = _row_or_list("2D input", "input", list(entry.sources))
+    return entry.key, source
+
+
+def _row_or_list(label: str, name: str, options: list[str]) -> str:
+    # A row of buttons shows all choices at once, as long as they fit in one line.
+    if sum(len(option) + 4 for option in options) <= 34:
+        return choice.pick_from_row(label, name, options)
+    return choice.pick_from_list(label, name, options)
+
+
+def steps(data: Dataset, key: Key) -> None:
+    """Draw previous and next, which walk through the whole index."""
+    place = list(data.by_key).index(key)
+    before, after = st.columns(2)
+    keys = list(data.by_key)
+    before.button(
+        "‹ Previous",
+        key="previous",
+        disabled=place == 0,
+        on_click=_go,
+        args=(keys[max(place - 1, 0)],),
+        width="stretch",
+    )
+    after.button(
+        "Next ›",
+        key="next",
+        disabled=place == len(keys) - 1,
+        on_click=_go,
+        args=(keys[min(place + 1, len(keys) - 1)],),
+        width="stretch",
+    )
+
+
+def _go(key: Key) -> None:
+    choice.put(subject=key.subject, action=key.action, take=key.take, camera=key.camera)
