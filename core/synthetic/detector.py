@@ -16,10 +16,10 @@ from core.synthetic.arrays import Array
 # Spread of each joint's error when it is well seen, as a share of the person's size in the image
 # (300 px mostly). Distal joints move more and look less like anything.
 _SPREAD = {
-    "hip": 0.0125, "right_hip": 0.0140, "right_knee": 0.0135, "right_ankle": 0.0185,
-    "left_hip": 0.0140, "left_knee": 0.0135, "left_ankle": 0.0185, "spine": 0.0140,
-    "thorax": 0.0105, "head": 0.0115, "left_shoulder": 0.0130, "left_elbow": 0.0175,
-    "left_wrist": 0.0230, "right_shoulder": 0.0130, "right_elbow": 0.0175, "right_wrist": 0.0230,
+    "hip": 0.0156, "right_hip": 0.0175, "right_knee": 0.0169, "right_ankle": 0.0231,
+    "left_hip": 0.0175, "left_knee": 0.0169, "left_ankle": 0.0231, "spine": 0.0175,
+    "thorax": 0.0131, "head": 0.0144, "left_shoulder": 0.0163, "left_elbow": 0.0219,
+    "left_wrist": 0.0287, "right_shoulder": 0.0163, "right_elbow": 0.0219, "right_wrist": 0.0287,
 }  # fmt: skip
 
 # The crop of the detector is a square of 1.25 times the person, its heatmap 64 cells wide, and

@@ -37,6 +37,9 @@ SIDE_NAMES = ("right", "left")
 _ELBOW = (-0.55, 0.45, -0.55)
 _KNEE = (1.0, 0.12, 0.45)
 
+# How far a moving hand keeps from its shoulder, in fractions of stature.
+_CLEARANCE = 0.21
+
 
 @dataclass(frozen=True)
 class HandPlace:
@@ -200,7 +203,7 @@ def joints_of(performance: Performance, body: Body) -> Array:
             "floor": (below, upright),
             "world": (world, upright),
         }
-        target, pole = _hand_target(hand, side, body, origins, chest_heading, R_chest)
+        target, pole = _hand_target(hand, side, body, origins, R_chest)
         shoulder = _raised(thorax, socket, target, body, R_chest, side)
         elbow, wrist = bend(shoulder, target, body.upper_arm, body.forearm, pole)
         put(f"{name}_shoulder", shoulder)
@@ -226,33 +229,60 @@ def _hand_target(
     side: int,
     body: Body,
     origins: dict[str, tuple[Array, Array]],
-    heading: Array,
     R_chest: Array,
 ) -> tuple[Array, Array]:
     """Find where the hand goes and where the elbow points, (F, 3) each."""
-    frames = len(heading)
+    socket, heading = origins["hang"]
+    frames = len(socket)
     before, after, share = hand.track.locate(frames)
     order = hand.track.values.astype(int)
-    used = sorted(set(order.tolist()))
+    places = [hand.places[index] for index in order]
+    offsets = _sided([p.offset for p in places], side) * body.stature
+    elbows = _sided([p.elbow for p in places], side)
+    loose = np.array([p.loose for p in places])
+    anchors = np.array([p.anchor for p in places])
+    ends = np.empty((2, frames, 3))
+    for end, which in zip(ends, (before, after), strict=True):
+        for anchor in np.unique(anchors):
+            origin, R = origins[str(anchor)]
+            rows = np.flatnonzero(anchors[which] == anchor)
+            end[rows] = origin[rows] + turn(R[rows], offsets[which[rows]])
     share = share[:, None]
-    target = np.zeros((frames, 3))
-    pole = np.zeros((frames, 3))
-    loose = np.zeros((frames, 1))
-    for index in used:
-        place = hand.places[index]
-        weight = (order[before] == index)[:, None] * (1 - share)
-        weight = weight + (order[after] == index)[:, None] * share
-        rows = np.flatnonzero(weight[:, 0])
-        origin, R = origins[place.anchor]
-        offset = _sided(place.offset, side) * body.stature
-        target[rows] += weight[rows] * (origin[rows] + turn(R[rows], offset))
-        pole[rows] += weight[rows] * _sided(place.elbow, side)
-        loose[rows] += weight[rows] * place.loose
+    way = ends[1] - ends[0]
+    target = ends[0] + share * way
+    pole = elbows[before] + share * (elbows[after] - elbows[before])
+
+    around = ends[0] - socket, way, _CLEARANCE * body.stature
+    outside = turn(R_chest, _sided((0.75, 0.66, 0.0), side))
+    target += 4 * share * (1 - share) * _detour(*around, outside) * outside
     if hand.unrest is not None:
-        target += loose * turn(heading, hand.unrest)
+        calm = (loose[before] * (1 - share[:, 0]) + loose[after] * share[:, 0])[:, None]
+        target += calm * turn(heading, hand.unrest)
     if hand.motion is not None:
         target += turn(heading, _sided(hand.motion, side))
     return target, turn(R_chest, pole)
+
+
+def _detour(start: Array, way: Array, clearance: float, outside: Array) -> Array:
+    """Tell how far (F, 1) a hand must swing out to go around its shoulder.
+
+    A straight way from the back to the head, say, would lead through it.
+
+    Args:
+        start: (F, 3) where the hand comes from, against the shoulder.
+        way: (F, 3) from there to where it goes.
+        clearance: how near it may pass.
+        outside: (F, 3) unit vectors of the direction to swing out.
+    """
+    square = np.sum(way * way, axis=1, keepdims=True) + 1e-9
+    share = np.clip(-np.sum(start * way, axis=1, keepdims=True) / square, 0.0, 1.0)
+    nearest = start + share * way
+    gap = np.linalg.norm(nearest, axis=1, keepdims=True)
+    along = np.sum(nearest * outside, axis=1, keepdims=True)
+    needed = np.sqrt(np.maximum(clearance**2 - gap**2 + along**2, 0.0)) - along
+    # Ways that begin or end near the shoulder need none.
+    through = 4 * share * (1 - share) * minimum_jerk(2 * (clearance - gap) / clearance)
+    return needed * through
 
 
 def _raised(

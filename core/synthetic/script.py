@@ -183,6 +183,10 @@ def stand_about(stage: Stage, goals: Sequence[Goal]) -> Footing:
     return step_about(stage.body, stage.frames, stage.fps, goals, load)
 
 
+# Nobody wants to stand farther from the middle than this; the cameras look along y, mostly.
+_ROOM_MM = (950.0, 1300.0)
+
+
 def places_to_stand(
     stage: Stage,
     *,
@@ -193,15 +197,15 @@ def places_to_stand(
 ) -> list[Goal]:
     """Draw where somebody stands: a start near the middle, then changes of place and heading."""
     stature = stage.body.stature
-    x, y = stage.between(-700, 700), stage.between(-600, 600)
+    x, y = stage.between(-650, 650), stage.between(-1000, 1000)
     yaw = stage.between(-np.pi, np.pi)
     goals = [Goal(0.0, x, y, yaw, width * stature)]
     now = stage.between(*every_s) * stage.fps
     while now < stage.frames:
         angle, way = stage.between(-np.pi, np.pi), reach_mm * np.sqrt(stage.between(0.05, 1))
         # Drawn back towards the middle, so that nobody wanders out of the cameras' view.
-        x = 0.8 * x + way * np.cos(angle)
-        y = 0.8 * y + way * np.sin(angle)
+        x = float(np.clip(0.8 * x + way * np.cos(angle), -_ROOM_MM[0], _ROOM_MM[0]))
+        y = float(np.clip(0.8 * y + way * np.sin(angle), -_ROOM_MM[1], _ROOM_MM[1]))
         yaw = yaw + stage.between(-turn, turn)
         goals.append(
             Goal(

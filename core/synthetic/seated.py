@@ -21,7 +21,7 @@ def _place(stage: Stage, reach_mm: float = 650) -> Footing:
     return stay(
         stage,
         stage.between(-reach_mm, reach_mm),
-        stage.between(-reach_mm, reach_mm),
+        stage.between(-1.4 * reach_mm, 1.4 * reach_mm),
         stage.between(-np.pi, np.pi),
     )
 
