@@ -2,9 +2,11 @@
 
 Sources: R. Drillis and R. Contini, "Body Segment Parameters" (1966), segment lengths as fractions
 of stature, as tabulated by D. A. Winter, "Biomechanics and Motor Control of Human Movement".
-Human3.6M's joints are not the tables' landmarks, so trunk and shoulders follow the mean pose that
-the baseline's users publish (`mean3D`): hip joints 0.0765 of the stature beside the hip, shoulders
-a good tenth of the trunk below the thorax joint. Knows no motion.
+The tables know no spine, thorax, neck or head joint. Here these, the hip joints and the shoulders'
+width stand where CMU's motion capture has them (medians over its subjects, brought to a stature of
+1750 mm), because the weights that ship learnt what the joints mean from it. Human3.6M's differ:
+its hips are wider (0.0765 of the stature), its shoulders are below its thorax, and its neck is a
+nose. Knows no motion.
 """
 
 from __future__ import annotations
@@ -15,22 +17,28 @@ import numpy as np
 
 from core.synthetic.chance import generator
 
-# Fractions of stature. The upper arm is the table's 0.186 less the 0.026 by which these shoulders
-# sit below the table's, which keeps the elbows at its 0.630.
+# Fractions of stature. Limbs are the tables'; the shoulders' height above the floor comes to 0.822,
+# the tables' 0.818, so that elbows and wrists hang where theirs do.
 THIGH = 0.245
 SHANK = 0.246
 ANKLE_HEIGHT = 0.039
-HALF_HIPS = 0.0765
-LOWER_TRUNK = 0.135
-UPPER_TRUNK = 0.147
-HALF_SHOULDERS = 0.083
-SHOULDER_DROP = 0.028
-UPPER_ARM = 0.160
+UPPER_ARM = 0.186
 FOREARM = 0.146
-NECK_FORWARD = 0.033
-NECK_UP = 0.050
-HEAD_BACK = 0.017
-HEAD_UP = 0.062
+
+# CMU's, in mm of 1750: hips 91 to either side; 220, 448 and 512 above the hip joint's middle are
+# spine, thorax and the middle of the shoulders, 639 the neck (the skull's base), 729 the head.
+HALF_HIPS = 0.052
+LOWER_TRUNK = 0.126
+UPPER_TRUNK = 0.130
+HALF_SHOULDERS = 0.105
+SHOULDER_RISE = 0.037
+NECK_FORWARD = 0.001
+NECK_UP = 0.109
+HEAD_FORWARD = 0.000
+HEAD_UP = 0.0515
+
+# From the skull's base to the middle of the face.
+FACE_FORWARD = 0.030
 
 
 @dataclass(frozen=True)
@@ -42,9 +50,9 @@ class Body:
         thigh, shank, upper_arm, forearm: limb bones.
         half_hips: from the hip joint's middle to either side.
         lower_trunk, upper_trunk: hip to spine, spine to thorax.
-        half_shoulders, shoulder_drop: shoulder beside and below the thorax joint.
-        neck_forward, neck_up: neck (Human3.6M's "Neck/Nose") before and above the thorax.
-        head_back, head_up: head joint behind and above the neck.
+        half_shoulders, shoulder_rise: shoulder beside and above the thorax joint.
+        neck_forward, neck_up: neck (the skull's base) before and above the thorax.
+        head_forward, head_up: head joint before and above the neck.
         ankle_height: ankle above the floor when the foot is flat.
     """
 
@@ -57,10 +65,10 @@ class Body:
     lower_trunk: float
     upper_trunk: float
     half_shoulders: float
-    shoulder_drop: float
+    shoulder_rise: float
     neck_forward: float
     neck_up: float
-    head_back: float
+    head_forward: float
     head_up: float
     ankle_height: float
 
@@ -104,10 +112,10 @@ def body_of(subject: str, seed: int) -> Body:
         "lower_trunk": LOWER_TRUNK,
         "upper_trunk": UPPER_TRUNK,
         "half_shoulders": HALF_SHOULDERS * shoulders,
-        "shoulder_drop": SHOULDER_DROP,
+        "shoulder_rise": SHOULDER_RISE,
         "neck_forward": NECK_FORWARD,
         "neck_up": NECK_UP,
-        "head_back": HEAD_BACK,
+        "head_forward": HEAD_FORWARD,
         "head_up": HEAD_UP,
         "ankle_height": ANKLE_HEIGHT,
     }

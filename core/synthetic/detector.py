@@ -44,11 +44,13 @@ _LIMBS = (
 )
 # Joints that lie in the trunk's middle: the trunk doesn't hide them.
 _TRUNK = ("hip", "spine", "thorax", "right_hip", "left_hip", "right_shoulder", "left_shoulder")
-_EVERY = 4
+_EVERY = 6
 
 
 def hidden(in_camera: Array) -> Array:
     """Estimate how hidden each joint is by the body itself, 0..1.
+
+    Looks at every sixth frame and blends between.
 
     Args:
         in_camera: (F, 16, 3) joints of INPUT_16 in the camera frame, mm.
@@ -58,42 +60,43 @@ def hidden(in_camera: Array) -> Array:
     """
     frames = len(in_camera)
     rows = np.unique(np.append(np.arange(0, frames, _EVERY), frames - 1))
-    points = in_camera[rows].astype(np.float32)
-    plane = points[..., :2] / points[..., 2:]
-    depth = points[..., 2]
-    result = np.zeros(depth.shape, dtype=np.float32)
+    x, y, depth = np.ascontiguousarray(in_camera[rows].transpose(2, 1, 0), dtype=np.float32)
+    x, y = x / depth, y / depth
+    result = np.zeros_like(depth)
     for start_name, end_name, radius in _LIMBS:
         start, end = INPUT_16.index(start_name), INPUT_16.index(end_name)
         own = {start, end}
         if start_name == "hip":
             own |= set(INPUT_16.indices(_TRUNK))
         joints = [j for j in range(len(INPUT_16)) if j not in own]
-        along = plane[:, end] - plane[:, start]
-        square = np.sum(along * along, axis=-1) + 1e-9
-        away = plane[:, joints] - plane[:, start, None]
-        share = np.einsum("fjc,fc->fj", away, along) / square[:, None]
+        along_x, along_y, along_z = (c[end] - c[start] for c in (x, y, depth))
+        away_x, away_y = x[joints] - x[start], y[joints] - y[start]
+        share = (away_x * along_x + away_y * along_y) / (along_x**2 + along_y**2 + 1e-9)
         share = np.clip(share, 0.0, 1.0)
-        gap = away - share[..., None] * along[:, None]
-        near = depth[:, start, None] + share * (depth[:, end] - depth[:, start])[:, None]
-        distance = np.sqrt(np.sum(gap * gap, axis=-1)) * near
-        behind = np.clip((depth[:, joints] - near - 0.5 * radius) / 80.0, 0.0, 1.0)
+        near = depth[start] + share * along_z
+        distance = np.hypot(away_x - share * along_x, away_y - share * along_y) * near
+        behind = np.clip((depth[joints] - near - 0.5 * radius) / 80.0, 0.0, 1.0)
         covered = np.clip(1.5 - distance / radius, 0.0, 1.0) * behind
-        result[:, joints] = np.maximum(result[:, joints], covered)
+        result[joints] = np.maximum(result[joints], covered)
     if len(rows) == frames:
-        return result.astype(np.float64)
+        return result.T
     left = np.minimum(np.arange(frames) // _EVERY, len(rows) - 2)
-    share = ((np.arange(frames) - rows[left]) / (rows[left + 1] - rows[left]))[:, None]
-    return result[left] * (1 - share) + result[left + 1] * share
+    share = ((np.arange(frames) - rows[left]) / (rows[left + 1] - rows[left])).astype(np.float32)
+    blended: Array = (result[:, left] * (1 - share) + result[:, left + 1] * share).T
+    return blended
 
 
 def foreshortened(in_camera: Array) -> Array:
     """Tell how much each joint's bone points along the line of sight, 0..1: (F, 16)."""
     parents = np.array(INPUT_16.parents)
     parents[INPUT_16.root] = INPUT_16.index("spine")
-    bones = in_camera - in_camera[:, parents]
-    sight = in_camera[..., 2] / np.linalg.norm(in_camera, axis=-1)
-    along = np.abs(bones[..., 2]) * sight / (np.linalg.norm(bones, axis=-1) + 1e-9)
-    return np.clip((along - 0.5) / 0.5, 0.0, 1.0)
+    places = np.ascontiguousarray(in_camera.transpose(2, 1, 0), dtype=np.float32)
+    bones = places - places[:, parents]
+    far = np.sqrt(np.sum(places * places, axis=0))
+    long = np.sqrt(np.sum(bones * bones, axis=0)) + 1e-6
+    along = np.abs(np.sum(bones * places, axis=0)) / (far * long)
+    clipped: Array = np.clip((along - 0.5) / 0.5, 0.0, 1.0).T
+    return clipped
 
 
 def detect(
@@ -110,60 +113,61 @@ def detect(
     Returns:
         Places (F, 16, 2) in px, and confidences (F, 16) in 0..1.
     """
-    frames, joints = in_image.shape[:2]
-    low, high = in_image.min(axis=1), in_image.max(axis=1)
-    size = np.maximum((high - low).max(axis=1), 1.0)
-    spread = np.array([_SPREAD[name] for name in INPUT_16.joints])
+    frames = len(in_image)
+    # Coordinates first, frames last: sums over joints then run along memory.
+    true = np.ascontiguousarray(in_image.transpose(2, 1, 0), dtype=np.float32)
+    joints = true.shape[1]
+    low, high = true.min(axis=1), true.max(axis=1)
+    size = np.maximum((high - low).max(axis=0), 1.0)
+    spread = np.array([_SPREAD[name] for name in INPUT_16.joints], dtype=np.float32)
     difficulty = (
-        1 + _HIDDEN_FACTOR * hidden(in_camera) + _FORESHORTENED_FACTOR * foreshortened(in_camera)
+        1
+        + _HIDDEN_FACTOR * hidden(in_camera).T
+        + _FORESHORTENED_FACTOR * foreshortened(in_camera).T
     )
-    scale = size[:, None] * spread * difficulty
+    scale = spread[:, None] * difficulty * size * _tails(rng, frames, joints)
 
-    quick = _correlated(rng, frames, joints * 2, 3).reshape(frames, joints, 2)
-    slow = _correlated(rng, frames, joints * 2, int(0.5 * fps)).reshape(frames, joints, 2)
-    noise = (0.75 * quick + 0.66 * slow) * (scale * _tails(rng, frames, joints))[..., None]
+    quick = _correlated(rng, frames, joints, 3)
+    slow = _correlated(rng, frames, joints, int(0.5 * fps))
+    found = _swapped(rng, true, fps) + (0.75 * quick + 0.66 * slow) * scale
+    cell = _CROP * size / (_CELLS * _REFINED)
+    corner = (0.5 * (low + high) - 0.5 * _CROP * size)[:, None]
+    found = np.round((found - corner) / cell) * cell + corner
 
-    found = _swapped(rng, in_image, fps) + noise
-    cell = _CROP * size / _CELLS / _REFINED
-    corner = 0.5 * (low + high) - 0.5 * _CROP * size[:, None]
-    grid = cell[:, None, None]
-    found = np.round((found - corner[:, None]) / grid) * grid + corner[:, None]
-
-    error = np.linalg.norm(found - in_image, axis=-1) / size[:, None]
+    error = np.hypot(*(found - true)) / size
     seen = 1 / (1 + (error / 0.055) ** 2) - 0.10 * (difficulty - 1)
-    confidence = np.clip(seen + 0.06 * rng.standard_normal((frames, joints)), 0.02, 0.99)
-    return found, confidence
+    noise = rng.standard_normal((joints, frames), dtype=np.float32)
+    confidence = np.clip(seen + 0.06 * noise, 0.02, 0.99)
+    return found.transpose(2, 1, 0), confidence.T
 
 
-def _correlated(rng: np.random.Generator, frames: int, channels: int, every: int) -> Array:
-    """Make Gaussian noise (F, channels) of unit variance, alike over `every` frames."""
-    count = frames // every + 2
-    knots = rng.standard_normal((count, channels), dtype=np.float32)
-    share = (np.arange(frames) % every) / every
+def _correlated(rng: np.random.Generator, frames: int, joints: int, every: int) -> Array:
+    """Make Gaussian noise (2, J, F) of unit variance, alike over `every` frames."""
+    knots = rng.standard_normal((2, joints, frames // every + 2), dtype=np.float32)
+    share = ((np.arange(frames) % every) / every).astype(np.float32)
     left = np.arange(frames) // every
-    blend = knots[left] * (1 - share[:, None]) + knots[left + 1] * share[:, None]
-    return blend / np.sqrt((1 - share) ** 2 + share**2)[:, None]
+    even = np.sqrt((1 - share) ** 2 + share**2)
+    return knots[..., left] * ((1 - share) / even) + knots[..., left + 1] * (share / even)
 
 
 def _tails(rng: np.random.Generator, frames: int, joints: int) -> Array:
-    """Draw factors (F, joints) that turn Gaussian noise to Student's t with 4 degrees."""
+    """Draw factors (J, F) that turn Gaussian noise to Student's t with 4 degrees of freedom."""
     every, freedom = 6, 4
-    count = frames // every + 1
-    squares = rng.chisquare(freedom, (count, joints)) / freedom
-    factors = 1 / np.sqrt(np.maximum(squares, 0.02))
-    return np.repeat(factors, every, axis=0)[:frames] / np.sqrt(2.0)
+    squares = rng.chisquare(freedom, (joints, frames // every + 1)) / freedom
+    factors = (1 / np.sqrt(np.maximum(squares, 0.02) * 2)).astype(np.float32)
+    return np.repeat(factors, every, axis=1)[:, :frames]
 
 
-def _swapped(rng: np.random.Generator, in_image: Array, fps: float) -> Array:
+def _swapped(rng: np.random.Generator, true: Array, fps: float) -> Array:
     """Exchange left and right of the legs or the arms for some frames now and then."""
-    found = in_image.copy()
+    frames = true.shape[-1]
+    found = true.copy()
     limbs = (("hip", "knee", "ankle"), ("knee", "ankle"), ("elbow", "wrist"), ("wrist",))
-    times = rng.poisson(_SWAPS_PER_S * len(in_image) / fps)
-    for _ in range(times):
-        start = int(rng.integers(len(in_image)))
+    for _ in range(rng.poisson(_SWAPS_PER_S * frames / fps)):
+        start = int(rng.integers(frames))
         stop = start + int(rng.integers(3, max(4, int(0.5 * fps))))
         parts = limbs[int(rng.integers(len(limbs)))]
         left = INPUT_16.indices([f"left_{part}" for part in parts])
         right = INPUT_16.indices([f"right_{part}" for part in parts])
-        found[start:stop, left + right] = in_image[start:stop, right + left]
+        found[:, left + right, start:stop] = true[:, right + left, start:stop]
     return found

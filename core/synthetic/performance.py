@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from core.skeleton import H36M_17
 from core.synthetic.arrays import Array, bend, minimum_jerk, rotation, soft_minimum, turn
-from core.synthetic.body import Body
+from core.synthetic.body import FACE_FORWARD, Body
 
 # Where a hand's place is counted from. "hang": its shoulder, upright; "swing": what the hand's
 # script moves about its shoulder; "shoulder": its shoulder, turning with the chest; "chest": the
@@ -177,17 +177,19 @@ def joints_of(performance: Performance, body: Body) -> Array:
     R_neck = R_chest @ rotation(*(0.5 * p.head).T)
     R_head = R_chest @ rotation(*p.head.T)
     neck = thorax + turn(R_neck, (body.neck_forward, 0.0, body.neck_up))
-    head = neck + turn(R_head, (-body.head_back, 0.0, body.head_up))
+    head = neck + turn(R_head, (body.head_forward, 0.0, body.head_up))
     for name, place in (("spine", spine), ("thorax", thorax), ("neck", neck), ("head", head)):
         put(name, place)
 
     chest_heading = rotation(np.arctan2(R_chest[:, 1, 0], R_chest[:, 0, 0]))
+    between = thorax + turn(R_chest, (0.0, 0.0, body.shoulder_rise))
+    face = neck + turn(R_head, (FACE_FORWARD * body.stature, 0.0, 0.0))
     zero = np.zeros_like(hip)
     below = hip * (1.0, 1.0, 0.0)
     for side, name in enumerate(SIDE_NAMES):
         hand = p.hands[side]
         socket = thorax + turn(
-            R_chest, (0.0, SIGNS[side] * body.half_shoulders, -body.shoulder_drop)
+            R_chest, (0.0, SIGNS[side] * body.half_shoulders, body.shoulder_rise)
         )
         swing = zero if hand.swing is None else turn(chest_heading, _sided(hand.swing, side))
         world = zero if hand.world is None else hand.world
@@ -195,8 +197,8 @@ def joints_of(performance: Performance, body: Body) -> Array:
             "hang": (socket, chest_heading),
             "swing": (socket + swing, chest_heading),
             "shoulder": (socket, R_chest),
-            "chest": (thorax, R_chest),
-            "head": (0.5 * (neck + head), R_head),
+            "chest": (between, R_chest),
+            "head": (face, R_head),
             "hip": (hip, R_pelvis),
             "knee": (knees[side], upright),
             "other_knee": (knees[1 - side], upright),
@@ -243,8 +245,8 @@ def _hand_target(
     anchors = np.array([p.anchor for p in places])
     ends = np.empty((2, frames, 3))
     for end, which in zip(ends, (before, after), strict=True):
-        for anchor in np.unique(anchors):
-            origin, R = origins[str(anchor)]
+        for anchor in set(anchors.tolist()):
+            origin, R = origins[anchor]
             rows = np.flatnonzero(anchors[which] == anchor)
             end[rows] = origin[rows] + turn(R[rows], offsets[which[rows]])
     share = share[:, None]
@@ -295,5 +297,5 @@ def _raised(
     lift = 0.42 * minimum_jerk((up + 0.3) / 1.4)
     swing = 0.30 * minimum_jerk((forward - 0.2) / 1.0)
     sign = SIGNS[side]
-    outward = np.array((0.0, sign * body.half_shoulders, -body.shoulder_drop))
+    outward = np.array((0.0, sign * body.half_shoulders, body.shoulder_rise))
     return thorax + turn(R_chest @ rotation(-sign * swing, 0.0, sign * lift), outward)

@@ -9,8 +9,8 @@ import numpy as np
 
 from core.synthetic.performance import HandPlace
 
-HANGING = HandPlace("hang", (0.020, 0.030, -0.292), (-1.0, 0.30, -0.1))
-HANGING_BACK = HandPlace("hang", (-0.020, 0.022, -0.295), (-1.0, 0.25, -0.1))
+HANGING = HandPlace("hang", (0.020, 0.025, -0.320), (-1.0, 0.30, -0.1))
+HANGING_BACK = HandPlace("hang", (-0.020, 0.018, -0.322), (-1.0, 0.25, -0.1))
 ON_HIP = HandPlace("hip", (0.005, 0.110, 0.060), (-0.35, 1.0, 0.0), loose=0.3)
 IN_POCKET = HandPlace("hip", (0.035, 0.105, 0.010), (-1.0, 0.35, 0.0), loose=0.3)
 BEHIND_BACK = HandPlace("hip", (-0.085, 0.005, 0.050), (-0.6, 0.9, 0.0), loose=0.3)
@@ -22,7 +22,7 @@ BEFORE_CHEST = HandPlace("chest", (0.185, 0.060, -0.070), (-0.1, 0.6, -0.8))
 CROSSED_OVER = HandPlace("chest", (0.105, -0.075, -0.135), (0.15, 0.6, -0.9), loose=0.3)
 CROSSED_UNDER = HandPlace("chest", (0.085, -0.060, -0.165), (0.10, 0.6, -0.9), loose=0.3)
 AT_OTHER_ELBOW = HandPlace("chest", (0.090, -0.080, -0.165), (0.0, 0.6, -0.9), loose=0.3)
-HANDSHAKE = HandPlace("shoulder", (0.225, -0.045, -0.110), (-0.4, 0.3, -0.8))
+HANDSHAKE = HandPlace("shoulder", (0.240, -0.060, -0.145), (-0.4, 0.3, -0.8))
 
 AT_MOUTH = HandPlace("head", (0.072, 0.012, -0.062), (0.2, 0.45, -0.9), loose=0.2)
 AT_CHIN = HandPlace("head", (0.055, 0.005, -0.098), (0.25, 0.35, -0.9), loose=0.2)
@@ -31,10 +31,10 @@ BEHIND_HEAD = HandPlace("head", (-0.055, 0.045, 0.005), (0.15, 1.0, 0.3), loose=
 WITH_CAMERA = HandPlace("head", (0.140, 0.038, -0.035), (0.0, 0.7, -0.7), loose=0.35)
 WITH_CAMERA_LOW = HandPlace("chest", (0.165, 0.038, -0.105), (-0.2, 0.6, -0.8), loose=0.4)
 
-WAVING = HandPlace("shoulder", (0.085, 0.085, 0.110), (-0.1, 0.6, -0.9), loose=0.5)
-HIGH = HandPlace("shoulder", (0.050, 0.045, 0.270), (0.5, 0.8, 0.0))
-STRETCHED_ASIDE = HandPlace("shoulder", (0.030, 0.285, 0.020), (-0.6, 0.0, -0.6))
-FLEXED = HandPlace("shoulder", (0.030, 0.110, 0.130), (0.0, 0.9, -0.3))
+WAVING = HandPlace("shoulder", (0.090, 0.090, 0.100), (-0.1, 0.6, -0.9), loose=0.5)
+HIGH = HandPlace("shoulder", (0.050, 0.045, 0.295), (0.5, 0.8, 0.0))
+STRETCHED_ASIDE = HandPlace("shoulder", (0.030, 0.315, 0.005), (-0.6, 0.0, -0.6))
+FLEXED = HandPlace("shoulder", (0.030, 0.150, 0.140), (0.0, 0.9, -0.3))
 
 ON_KNEE = HandPlace("knee", (-0.010, 0.005, 0.042), (-0.4, 0.8, 0.0), loose=0.15)
 ON_THIGH = HandPlace("knee", (-0.110, 0.010, 0.045), (-0.6, 0.8, 0.0), loose=0.2)
@@ -45,7 +45,7 @@ ON_FLOOR_ASIDE = HandPlace("floor", (-0.110, 0.160, 0.035), (-1.0, 0.4, 0.0), lo
 ON_FLOOR_BEHIND = HandPlace("floor", (-0.190, 0.120, 0.035), (-1.0, 0.3, 0.0), loose=0.0)
 
 
-def pointing(azimuth_deg: float, elevation_deg: float, *, reach: float = 0.300) -> HandPlace:
+def pointing(azimuth_deg: float, elevation_deg: float, *, reach: float = 0.326) -> HandPlace:
     """Point with a nearly straight arm: azimuth outwards from straight ahead, elevation up."""
     a, e = np.deg2rad(azimuth_deg), np.deg2rad(elevation_deg)
     offset = (

@@ -147,7 +147,7 @@ def posing(stage: Stage) -> Performance:
 
 def purchases(stage: Stage) -> Performance:
     """Take things from shelves and put them into a bag, and look into it."""
-    bag = HandPlace("hang", (0.045, 0.045, -0.270), (-1.0, 0.3, 0.0), loose=0.6)
+    bag = HandPlace("hang", (0.045, 0.035, -0.300), (-1.0, 0.3, 0.0), loose=0.6)
     bag_up = HandPlace("chest", (0.135, 0.020, -0.205), (-0.3, 0.7, -0.5), loose=0.4)
     into = HandPlace("chest", (0.140, -0.005, -0.165), (-0.1, 0.7, -0.5), loose=0.4)
 
@@ -155,17 +155,17 @@ def purchases(stage: Stage) -> Performance:
         """Reach for a shelf at a height in fractions of stature."""
         if height > 0.85:
             return (
-                HandPlace("shoulder", (0.200, 0.010, 0.205), (-0.2, 0.6, -0.7)),
+                HandPlace("shoulder", (0.210, 0.000, 0.205), (-0.2, 0.6, -0.7)),
                 Posture(nod=-16, bow=-3, look=-6, fore=0.01),
             )
         if height > 0.6:
             up = stage.between(-0.07, 0.06)
             return (
-                HandPlace("shoulder", (0.275, stage.between(-0.04, 0.08), up), (-0.3, 0.5, -0.8)),
+                HandPlace("shoulder", (0.290, stage.between(-0.04, 0.08), up), (-0.3, 0.5, -0.8)),
                 Posture(nod=4, bow=6, twist=10, look=-8),
             )
         return (
-            HandPlace("hang", (0.205, stage.between(-0.02, 0.06), -0.200), (-0.6, 0.6, -0.5)),
+            HandPlace("hang", (0.210, stage.between(-0.03, 0.04), -0.235), (-0.6, 0.6, -0.5)),
             Posture(height=0.42, pitch=30, bow=26, nod=2, fore=-0.075, twist=6),
         )
 

@@ -167,7 +167,7 @@ def walk_dog(stage: Stage) -> Performance:
         [0.045 * (tug - 0.4), 0.018 * sway[:, 0], 0.014 * sway[:, 1] + 0.02 * (tug - 0.5)]
     )
     pull = pull * stature * (1 - 0.8 * bent)[:, None]
-    leash = HandPlace("hang", (0.175, 0.035, -0.215), (-0.8, 0.35, -0.6))
+    leash = HandPlace("hang", (0.185, 0.020, -0.250), (-0.8, 0.35, -0.6))
     slack = HandPlace("knee", (0.02, 0.06, 0.10), (-0.7, 0.6, 0.0))
     pet = HandPlace("floor", (0.225, 0.045, 0.250), (-0.6, 0.6, 0.2))
     stroke = np.sin(2 * np.pi * 1.1 * np.arange(frames) / fps)
