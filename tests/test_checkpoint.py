@@ -140,6 +140,18 @@ def test_a_failed_save_keeps_the_old_file(saved: Path, monkeypatch: pytest.Monke
     assert [p.name for p in saved.parent.iterdir()] == ["tiny.safetensors"]
 
 
+def test_what_ships_loads_and_is_the_published_network() -> None:
+    names = checkpoint.shipped()
+    assert list(names) == ["gt", "detector"]
+    for path in names.values():
+        loaded = checkpoint.load(path)
+        assert loaded.config == LifterConfig(dropout=loaded.config.dropout)
+        assert loaded.input_statistics is not None and loaded.output_statistics is not None
+        assert loaded.framing == "person"
+        assert loaded.provenance["command"].startswith("python -m core train ")
+        assert "mocap.cs.cmu.edu" in loaded.provenance["data"]["credit"]
+
+
 @pytest.mark.parametrize(
     "config",
     [

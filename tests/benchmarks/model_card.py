@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import sys
 import zlib
 from collections.abc import Iterator
@@ -38,6 +39,7 @@ def with_simulated_detector(dataset: Dataset) -> Dataset:
     Its noise is another model than the one that the detector checkpoint was trained with.
     """
 
+    @functools.cache
     def read(key: Key) -> Recording:
         recording = dataset.load(key)
         truth, camera = recording.truth, recording.camera
