@@ -168,8 +168,8 @@ def walk_dog(stage: Stage) -> Performance:
     )
     pull = pull * stature * (1 - 0.8 * bent)[:, None]
     leash = HandPlace("hang", (0.185, 0.020, -0.250), (-0.8, 0.35, -0.6))
-    slack = HandPlace("knee", (0.02, 0.06, 0.10), (-0.7, 0.6, 0.0))
-    pet = HandPlace("floor", (0.225, 0.045, 0.250), (-0.6, 0.6, 0.2))
+    slack = HandPlace("floor", (0.200, 0.105, 0.170), (-0.7, 0.6, 0.0))
+    pet = HandPlace("floor", (0.290, 0.040, 0.160), (-0.6, 0.6, 0.2))
     stroke = np.sin(2 * np.pi * 1.1 * np.arange(frames) / fps)
     petting_motion = stature * np.outer(stroke * bent**4, (0.035, 0.0, -0.012))
     with_leash = Hand(track, [leash, slack], motion=pull)
@@ -181,15 +181,15 @@ def walk_dog(stage: Stage) -> Performance:
     else:
         hands = (with_dog, with_leash)
     sign = 1.0 if on_right else -1.0
-    low = np.outer(bent, np.deg2rad((0, 34, 0)))
+    low = np.outer(bent, np.deg2rad((0, 28, 0)))
     watching = np.clip(0.6 + 0.4 * np.tanh(stage.unrest(1, high_hz=0.4)[:, 0]), 0, 1) * (1 - bent)
     spine = walker.spine + low + np.outer(tug * (1 - bent), np.deg2rad((sign * 6, 3, 0)))
     head = (
         walker.head
         + np.outer(watching, np.deg2rad((0, 15, 0)))
-        + np.outer(bent, np.deg2rad((0, -8, 0)))
+        + np.outer(bent, np.deg2rad((0, -20, 0)))
     )
-    lean = walker.pelvis_lean + np.outer(bent, np.deg2rad((32, 0)))
+    lean = walker.pelvis_lean + np.outer(bent, np.deg2rad((26, 0)))
     pelvis = walker.pelvis - np.outer(bent, (0, 0, 0.175 * stature))
     return replace(walker, spine=spine, head=head, pelvis_lean=lean, pelvis=pelvis, hands=hands)
 
