@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from core.viz.browse import browse_packet
@@ -38,8 +40,10 @@ packet = browse_packet(
     lifted.errors,
     protocol=view.protocol,
     space=view.space,
-    note="Synthetic: computed, not recorded." if selection.data.kind == "synthetic" else "",
 )
+if selection.data.kind == "synthetic":
+    # In the title it goes with every saved figure, too.
+    packet = replace(packet, title=f"Synthetic · {packet.title}")
 # The camera may change under a moment in time, the rest is another motion.
 motion = (
     f"{selection.data.digest}/{selection.key.subject}/{selection.key.action}/{selection.key.take}"

@@ -1,4 +1,4 @@
-// The number line: errors of this frame and of the sequence under both protocols.
+// The head of the viewer: what is shown, and its errors in this frame and over the sequence.
 
 import { element, setText } from "./dom.js";
 import { millimetres } from "./packet.js";
@@ -20,13 +20,17 @@ const scope = (name, figures) =>
 export class Numbers {
   constructor(viewer) {
     this.viewer = viewer;
-    this.root = element("div", { class: "pv-numbers", role: "group", "aria-label": "Errors" });
+    this.title = element("h2", { class: "pv-heading" });
+    this.sets = element("div", { class: "pv-numbers", role: "group", "aria-label": "Errors" });
+    this.root = element("header", { class: "pv-head" }, this.title, this.sets);
   }
 
   update() {
     this.figures = [];
-    this.root.replaceChildren(...this.viewer.packet.errors.map((errors) => this.set(errors)));
-    this.root.hidden = this.viewer.packet.errors.length === 0;
+    const { title, errors } = this.viewer.packet;
+    setText(this.title, title);
+    this.sets.replaceChildren(...errors.map((each) => this.set(each)));
+    this.sets.hidden = errors.length === 0;
     for (const { value, others, read, factor } of this.figures.filter((f) => !f.live)) {
       this.write(value, others, read(), factor);
     }
@@ -85,6 +89,6 @@ export class Numbers {
     for (const { live, value, others, read, factor } of this.figures) {
       if (live) this.write(value, others, read(frame), factor);
     }
-    this.root.dataset.protocol = this.viewer.protocol;
+    this.sets.dataset.protocol = this.viewer.protocol;
   }
 }
