@@ -87,6 +87,13 @@ def soft_minimum(values: ArrayLike, ceiling: ArrayLike, softness: float) -> Arra
     return -softness * np.logaddexp(-a / softness, -b / softness)
 
 
+def rate(values: Array, fps: float) -> Array:
+    """Differentiate (F,) over time, a second; a single frame stands still."""
+    if len(values) < 2:
+        return np.zeros(len(values))
+    return np.asarray(np.gradient(values)) * fps
+
+
 def minimum_jerk(progress: ArrayLike) -> Array:
     """Ease from 0 to 1 as reaching hands do (T. Flash and N. Hogan, 1985)."""
     u = np.clip(progress, 0.0, 1.0)

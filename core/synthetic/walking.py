@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from core.synthetic import places
-from core.synthetic.arrays import Array, minimum_jerk, smooth
+from core.synthetic.arrays import Array, minimum_jerk, rate, smooth
 from core.synthetic.footing import Path, oval, walk
 from core.synthetic.performance import LEFT, RIGHT, Hand, HandPlace, Performance, Track
 from core.synthetic.script import Stage
@@ -62,7 +62,7 @@ def _walker(stage: Stage, phase: Array, path: Path, vigour: Array | float) -> Pe
     beat = 2 * np.pi * phase
     restless = stage.unrest(8, high_hz=1.0)
     turned = np.deg2rad(4.0) * vigour * np.cos(beat)
-    curve = np.gradient(smooth(footing.heading, 0.25 * stage.fps)) * stage.fps
+    curve = rate(smooth(footing.heading, 0.25 * stage.fps), stage.fps)
     pelvis = np.column_stack([footing.middle, gait.at(phase, gait.pelvis_mm)])
     lean = np.column_stack(
         [
@@ -158,7 +158,7 @@ def walk_dog(stage: Stage) -> Performance:
     frames, fps, stature = stage.frames, stage.fps, stage.body.stature
     phase, track = _walk_and_stop(stage, stage.between(0.74, 0.86))
     bent = track.at(frames)
-    moving = np.clip(1.4 * np.gradient(phase) * fps, 0, 1)
+    moving = np.clip(1.4 * rate(phase, fps), 0, 1)
     walker = _walker(stage, phase, _round_path(stage), 0.85 * smooth(moving, 0.15 * fps))
 
     tug = 0.5 + 0.5 * np.tanh(1.5 * stage.unrest(1, low_hz=0.1, high_hz=0.9)[:, 0])
