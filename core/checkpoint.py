@@ -139,8 +139,11 @@ def save(path: str | Path, checkpoint: Checkpoint, *, half: bool = False) -> Non
 
 def model_from(checkpoint: Checkpoint) -> Lifter:
     """Build the checkpoint's network in float32, ready to predict (eval mode, no gradients)."""
-    model = Lifter(checkpoint.config)
-    model.load_state_dict(dict(checkpoint.state))
+    # Weights that are about to be replaced need not be drawn first.
+    with torch.device("meta"):
+        model = Lifter(checkpoint.config)
+    own = {name: tensor.clone() for name, tensor in checkpoint.state.items()}
+    model.load_state_dict(own, assign=True)
     return model.float().eval().requires_grad_(False)
 
 

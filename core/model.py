@@ -98,7 +98,8 @@ def batch_norm(config: LifterConfig) -> nn.Module:
 
 def initialise(module: nn.Module) -> None:
     """Draw a linear layer's weights as He et al. 2015 ("Kaiming"), which the paper uses."""
-    if isinstance(module, nn.Linear):
+    # On the meta device there is nothing to draw, and asking costs a second of imports.
+    if isinstance(module, nn.Linear) and not module.weight.is_meta:
         nn.init.kaiming_normal_(module.weight)
 
 
