@@ -155,8 +155,8 @@ _NOTE = (
     "Human3.6M's shape of data and nothing of its content, and proves nothing about people."
 )
 
-# Takes of the world are small (0.4 MB); with recordings the detector's work is kept, too.
-_TAKES_KEPT, _RECORDINGS_KEPT = 256, 256
+# A recording is about 1 MB. Its take is only needed until the four cameras have seen it.
+_TAKES_KEPT, _RECORDINGS_KEPT = 16, 256
 
 
 def dataset(seed: int = 0, frames: int | None = None) -> Dataset:

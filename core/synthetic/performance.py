@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core.skeleton import H36M_17
-from core.synthetic.arrays import Array, bend, minimum_jerk, rotation, soft_minimum, turn
+from core.synthetic.arrays import Array, bend, minimum_jerk, rotation, soft_minimum, turn, unit
 from core.synthetic.body import FACE_FORWARD, Body
 
 # Where a hand's place is counted from. "hang": its shoulder, upright; "swing": what the hand's
@@ -36,9 +36,6 @@ SIDE_NAMES = ("right", "left")
 # An arm's elbow points back, outwards and down unless a hand's place says otherwise.
 _ELBOW = (-0.55, 0.45, -0.55)
 _KNEE = (1.0, 0.12, 0.45)
-
-# How far a moving hand keeps from its shoulder, in fractions of stature.
-_CLEARANCE = 0.21
 
 
 @dataclass(frozen=True)
@@ -254,9 +251,8 @@ def _hand_target(
     target = ends[0] + share * way
     pole = elbows[before] + share * (elbows[after] - elbows[before])
 
-    around = ends[0] - socket, way, _CLEARANCE * body.stature
     outside = turn(R_chest, _sided((0.75, 0.66, 0.0), side))
-    target += 4 * share * (1 - share) * _detour(*around, outside) * outside
+    target += _around(ends[0] - socket, ends[1] - socket, share, outside)
     if hand.unrest is not None:
         calm = (loose[before] * (1 - share[:, 0]) + loose[after] * share[:, 0])[:, None]
         target += calm * turn(heading, hand.unrest)
@@ -265,26 +261,25 @@ def _hand_target(
     return target, turn(R_chest, pole)
 
 
-def _detour(start: Array, way: Array, clearance: float, outside: Array) -> Array:
-    """Tell how far (F, 1) a hand must swing out to go around its shoulder.
+def _around(start: Array, end: Array, share: Array, outside: Array) -> Array:
+    """Tell how to leave a straight way (F, 3) that would lead near the shoulder.
 
-    A straight way from the back to the head, say, would lead through it.
+    A hand that goes from the back to the head, say, turns about its shoulder by the outside.
 
     Args:
         start: (F, 3) where the hand comes from, against the shoulder.
-        way: (F, 3) from there to where it goes.
-        clearance: how near it may pass.
+        end: (F, 3) where it goes.
+        share: (F, 1) how far it has come.
         outside: (F, 3) unit vectors of the direction to swing out.
     """
-    square = np.sum(way * way, axis=1, keepdims=True) + 1e-9
-    share = np.clip(-np.sum(start * way, axis=1, keepdims=True) / square, 0.0, 1.0)
-    nearest = start + share * way
-    gap = np.linalg.norm(nearest, axis=1, keepdims=True)
-    along = np.sum(nearest * outside, axis=1, keepdims=True)
-    needed = np.sqrt(np.maximum(clearance**2 - gap**2 + along**2, 0.0)) - along
-    # Ways that begin or end near the shoulder need none.
-    through = 4 * share * (1 - share) * minimum_jerk(2 * (clearance - gap) / clearance)
-    return needed * through
+    far = [np.linalg.norm(v, axis=1, keepdims=True) + 1e-9 for v in (start, end)]
+    towards = [start / far[0], end / far[1]]
+    cosine = np.sum(towards[0] * towards[1], axis=1, keepdims=True)
+    opposed = minimum_jerk(0.4 - 1.2 * cosine)
+    bulge = 4 * share * (1 - share) * opposed
+    direction = unit((1 - share) * towards[0] + share * towards[1] + bulge * outside)
+    turned = ((1 - share) * far[0] + share * far[1]) * direction
+    return opposed * (turned - (1 - share) * start - share * end)
 
 
 def _raised(

@@ -175,11 +175,24 @@ def _on_floor(stage: Stage) -> tuple[tuple[Foot, Foot], Posture, list[tuple[Hand
 
 def sitting_down(stage: Stage) -> Performance:
     """Go from standing down to the floor, sit there in some way, and get up again."""
+    down = HandPlace("floor", (0.06, 0.13, 0.14), (-0.8, 0.7, 0.0), loose=0.2)
+
+    def getting_up(posture: Posture) -> Iterator[Beat]:
+        if posture.height < 0.1:
+            yield Beat(
+                0.9, 0.05, places.ON_FLOOR_ASIDE, places.ON_SHIN,
+                Posture(FLOOR + 0.01, -0.235, pitch=8, bow=30, nod=-10), feet=_CROUCHED,
+            )  # fmt: skip
+        yield Beat(
+            0.85, 0.05, down, down, Posture(0.20, -0.10, pitch=34, bow=30, nod=-14),
+            feet=_CROUCHED,
+        )  # fmt: skip
 
     def beats() -> Iterator[Beat]:
         if stage.chance(0.4):
             feet, posture, hands = _on_floor(stage)
             yield Beat(1.0, stage.between(1.5, 4.0), *hands[0], posture, feet=feet)
+            yield from getting_up(posture)
         while True:
             yield Beat(
                 1.3, stage.between(0.6, 1.8), places.HANGING, places.HANGING,
@@ -191,7 +204,6 @@ def sitting_down(stage: Stage) -> Performance:
                     Posture(look=stage.between(-30, 30), nod=22, bow=8), feet=_STANDING,
                 )  # fmt: skip
             crouch = Posture(0.19, -0.105, pitch=30, bow=30, nod=-18)
-            down = HandPlace("floor", (0.06, 0.13, 0.14), (-0.8, 0.7, 0.0), loose=0.2)
             yield Beat(1.25, 0.05, down, down, crouch, feet=_CROUCHED)
             feet, posture, hands = _on_floor(stage)
             if posture.height < 0.1:
@@ -214,14 +226,6 @@ def sitting_down(stage: Stage) -> Performance:
                     stage.between(1.0, 1.4), stage.between(1.0, 3.2), *stage.one_of(hands),
                     shifted, feet=feet,
                 )  # fmt: skip
-            if posture.height < 0.1:
-                yield Beat(
-                    0.9, 0.05, places.ON_FLOOR_ASIDE, places.ON_KNEE,
-                    Posture(FLOOR + 0.01, -0.235, pitch=8, bow=30, nod=-10), feet=_CROUCHED,
-                )  # fmt: skip
-            yield Beat(
-                0.85, 0.05, down, down, Posture(0.20, -0.10, pitch=34, bow=30, nod=-14),
-                feet=_CROUCHED,
-            )  # fmt: skip
+            yield from getting_up(posture)
 
     return perform(stage, until_the_end(stage, beats()), _place(stage, 500), liveliness=0.8)

@@ -139,7 +139,7 @@ def posing(stage: Stage) -> Performance:
             }
             last = stage.one_of([name for name in poses if name != last])
             hands, posture = poses[last]
-            yield Beat(stage.between(0.9, 1.4), stage.between(1.3, 3.4), **hands, posture=posture)
+            yield Beat(stage.between(1.15, 1.7), stage.between(1.3, 3.4), **hands, posture=posture)
 
     goals = places_to_stand(stage, every_s=(4.0, 8.0), reach_mm=300, turn=1.0, width=0.15)
     return perform(stage, until_the_end(stage, beats()), stand_about(stage, goals), liveliness=0.7)

@@ -59,11 +59,14 @@ def test_one_foot_stands_still_while_the_other_steps(action: str, number: int) -
 
 @every_action
 @every_take
-@pytest.mark.parametrize("subject", ["S1", "S8"])
+@pytest.mark.parametrize("subject", ["S1", "S9", "S11"])
 def test_joints_move_as_fast_as_people(action: str, number: int, subject: str) -> None:
     speeds = take(action, subject, number).speeds
-    assert speeds.max() < 8.0
+    assert speeds.max() < 6.0
     assert speeds.mean() > 0.02
+    # 200 m/s2: nothing jumps from one frame to the next.
+    jolts = np.linalg.norm(np.diff(take(action, subject, number).joints, 2, axis=0), axis=-1)
+    assert jolts.max() * synthetic.FPS**2 / 1000 < 200
 
 
 @every_action
