@@ -59,12 +59,13 @@ def bend(
     Returns:
         The middle joint and the end, (F, 3) each.
     """
-    away = target - start
+    # The hair's breadth gives a limb whose target is its own start a direction: down.
+    away = target - start - (0.0, 0.0, 1e-6)
     distance = np.sqrt(np.sum(away * away, axis=-1, keepdims=True)) + 1e-9
     direction = away / distance
     total = upper + lower
     reach = soft_minimum(distance, 0.9992 * total, 0.0015 * total)
-    reach = np.maximum(reach, 0.25 * total)
+    reach = np.maximum(reach, max(0.25 * total, 1.01 * abs(upper - lower)))
     along = (upper * upper - lower * lower + reach * reach) / (2 * reach)
     aside = np.sqrt(np.maximum(upper * upper - along * along, 0.0))
     normal = pole - direction * np.sum(pole * direction, axis=-1, keepdims=True)

@@ -158,17 +158,14 @@ class Path:
         return place, heading + whole * np.floor(way / marks[-1])
 
 
-def oval(
-    length_mm: float, width_mm: float, turned: float, wobble: Array, *, eight: float = 0.0
-) -> Path:
-    """Make a closed path about the origin: an oval, or with `eight` = 1 a figure of eight.
+def oval(length_mm: float, width_mm: float, turned: float, wobble: Array) -> Path:
+    """Make a closed oval path about the origin.
 
     Args:
         length_mm: size along its longer axis.
         width_mm: size across.
         turned: angle of the longer axis.
         wobble: (2, 2) amplitudes of its second and third harmonic, as shares.
-        eight: how far it crosses itself.
     """
     angle = np.linspace(0, 2 * np.pi, 720, endpoint=False)
     radius = (
@@ -177,7 +174,7 @@ def oval(
         + wobble[0, 1] * np.cos(3 * angle + wobble[1, 1])
     )
     x = 0.5 * length_mm * radius * np.cos(angle)
-    y = 0.5 * width_mm * radius * ((1 - eight) * np.sin(angle) + eight * np.sin(2 * angle))
+    y = 0.5 * width_mm * radius * np.sin(angle)
     c, s = np.cos(turned), np.sin(turned)
     return Path(np.stack([c * x - s * y, s * x + c * y], axis=-1))
 

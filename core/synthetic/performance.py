@@ -20,11 +20,9 @@ from core.synthetic.body import FACE_FORWARD, Body
 
 # Where a hand's place is counted from. "hang": its shoulder, upright; "swing": what the hand's
 # script moves about its shoulder; "shoulder": its shoulder, turning with the chest; "chest": the
-# middle of the shoulders; "head": the middle of the face; "hip": the pelvis; "knee",
-# "other_knee": upright at that knee; "floor": below the pelvis; "world".
-Anchor = Literal[
-    "hang", "swing", "shoulder", "chest", "head", "hip", "knee", "other_knee", "floor", "world"
-]
+# middle of the shoulders; "head": the middle of the face; "hip": the pelvis; "knee": upright at
+# its knee; "floor": below the pelvis.
+Anchor = Literal["hang", "swing", "shoulder", "chest", "head", "hip", "knee", "floor"]
 
 Indices = NDArray[np.intp]
 
@@ -100,7 +98,6 @@ class Hand:
         unrest: (F, 3) mm, added where the place is loose; axes of the heading.
         motion: (F, 3) mm, always added (waving, shaking, a leash's tug); x, OUTWARDS, z.
         swing: (F, 3) mm from the shoulder, what the anchor "swing" stands for; x, OUTWARDS, z.
-        world: (F, 3) mm, what the anchor "world" is counted from.
     """
 
     track: Track
@@ -108,7 +105,6 @@ class Hand:
     unrest: Array | None = None
     motion: Array | None = None
     swing: Array | None = None
-    world: Array | None = None
 
 
 @dataclass(eq=False)
@@ -189,7 +185,6 @@ def joints_of(performance: Performance, body: Body) -> Array:
             R_chest, (0.0, SIGNS[side] * body.half_shoulders, body.shoulder_rise)
         )
         swing = zero if hand.swing is None else turn(chest_heading, _sided(hand.swing, side))
-        world = zero if hand.world is None else hand.world
         origins = {
             "hang": (socket, chest_heading),
             "swing": (socket + swing, chest_heading),
@@ -198,9 +193,7 @@ def joints_of(performance: Performance, body: Body) -> Array:
             "head": (face, R_head),
             "hip": (hip, R_pelvis),
             "knee": (knees[side], upright),
-            "other_knee": (knees[1 - side], upright),
             "floor": (below, upright),
-            "world": (world, upright),
         }
         target, pole = _hand_target(hand, side, body, origins, R_chest)
         shoulder = _raised(thorax, socket, target, body, R_chest, side)

@@ -10,7 +10,6 @@ import numpy as np
 from core.synthetic.performance import HandPlace
 
 HANGING = HandPlace("hang", (0.020, 0.025, -0.320), (-1.0, 0.30, -0.1))
-HANGING_BACK = HandPlace("hang", (-0.020, 0.018, -0.322), (-1.0, 0.25, -0.1))
 ON_HIP = HandPlace("hip", (0.005, 0.110, 0.060), (-0.35, 1.0, 0.0), loose=0.3)
 IN_POCKET = HandPlace("hip", (0.035, 0.105, 0.010), (-1.0, 0.35, 0.0), loose=0.3)
 BEHIND_BACK = HandPlace("hip", (-0.085, 0.005, 0.050), (-0.6, 0.9, 0.0), loose=0.3)
@@ -41,7 +40,6 @@ ON_THIGH = HandPlace("knee", (-0.110, 0.010, 0.045), (-0.6, 0.8, 0.0), loose=0.2
 BETWEEN_KNEES = HandPlace("knee", (0.030, -0.075, 0.035), (-0.4, 0.9, 0.0), loose=0.3)
 AROUND_KNEE = HandPlace("knee", (0.035, -0.030, -0.020), (-0.2, 1.0, 0.1), loose=0.2)
 ON_SHIN = HandPlace("knee", (0.050, 0.010, -0.110), (-0.4, 0.9, 0.0), loose=0.2)
-ON_OTHER_KNEE = HandPlace("other_knee", (-0.050, 0.020, 0.045), (-0.4, 0.8, 0.0), loose=0.2)
 ON_FLOOR_ASIDE = HandPlace("floor", (-0.110, 0.160, 0.035), (-1.0, 0.4, 0.0), loose=0.0)
 ON_FLOOR_BEHIND = HandPlace("floor", (-0.190, 0.120, 0.035), (-1.0, 0.3, 0.0), loose=0.0)
 

@@ -88,7 +88,7 @@ def sitting(stage: Stage) -> Performance:
                 )
                 gesture = stage.between(0.6, 1.0)
             elif kind == "chin":
-                right, left = places.AT_CHIN, places.ON_OTHER_KNEE
+                right, left = places.AT_CHIN, places.AT_OTHER_ELBOW
                 posture = Posture(
                     SEAT, 0.0, side, pitch=8, bow=20, twist=6, look=0.4 * look, nod=2, tilt=4
                 )
