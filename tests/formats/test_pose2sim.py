@@ -138,7 +138,18 @@ def test_a_short_gap_is_interpolated_and_said_and_a_long_one_is_left(project: Pa
     assert sequence.confidence is not None
     assert sequence.confidence[2, INPUT_16.index("left_wrist")] == 0
     assert np.isnan(sequence.positions[1:7, INPUT_16.index("left_knee")]).all()
-    assert any("a: 2 missing OpenPose joints of 128 were interpolated" in n for n in dataset.notes)
+    assert any(n.startswith("a: 2 OpenPose joints of 128, missing or") for n in dataset.notes)
+
+
+def test_a_joint_that_openpose_doubts_for_a_moment_is_interpolated(project: Path):
+    people = detections(CAMERAS[0])
+    wrist = openpose.LAYOUTS["BODY_25B"].points.index("left_wrist")
+    people[3][0][wrist] = (5, 5, 0.1)
+    openpose_folder(project / "pose" / "cam1_json", people)
+    dataset = pose2sim.read(project, pictures=False)
+    sequence = dataset.load(dataset.entries[0].key).inputs["openpose"]
+    found = sequence.positions[:, INPUT_16.index("left_wrist")]
+    np.testing.assert_allclose(found[3], (found[2] + found[4]) / 2, atol=1e-3)
 
 
 @pytest.mark.parametrize("size_px", [SIZE_PX, (320, 520), (400, 480)])
