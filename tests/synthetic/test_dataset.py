@@ -78,6 +78,16 @@ def test_the_four_cameras_see_the_same_take(short: Dataset) -> None:
     assert np.ptp(lengths, axis=0).max() < 0.01
 
 
+def test_limbs_keep_their_lengths_in_what_is_handed_out() -> None:
+    dataset = synthetic.dataset(frames=400)
+    for entry in dataset.select(split="test")[::30]:
+        truth = dataset.load(entry.key).truth
+        assert truth is not None
+        joints = truth.positions.astype(float)
+        for start, end in H36M_17.bones:
+            assert np.ptp(np.linalg.norm(joints[:, start] - joints[:, end], axis=-1)) < 1e-3
+
+
 def test_two_starts_give_the_same_data() -> None:
     first, second = synthetic.dataset(frames=30), synthetic.dataset(frames=30)
     key = first.entries[500].key
