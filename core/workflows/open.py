@@ -140,6 +140,11 @@ def open_uploaded_checkpoint(data: bytes, name: str) -> Checkpoint:
     return checkpoint.load_bytes(data, name)
 
 
+def checkpoint_for(source: str) -> str:
+    """Name the shipped checkpoint that suits a 2D source: exact 2D, or a detector's."""
+    return "gt" if source == "gt" else "detector"
+
+
 def checkpoint_names() -> tuple[str, ...]:
     """Name the checkpoints that ship, without loading torch."""
     return tuple(path.stem for path in sorted(WEIGHTS.glob("*.safetensors"), reverse=True))

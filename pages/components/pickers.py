@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 Protocol = Literal[1, 2]
 
 DATASET_TITLES = {"balancing": "Balancing (recorded)", "synthetic": "Synthetic (Human3.6M's shape)"}
-CHECKPOINT_TITLES = {"gt": "Trained on GT 2D", "detector": "Trained on detector 2D"}
+SUITED = "suited"
+CHECKPOINT_TITLES = {
+    SUITED: "Suited to the 2D input",
+    "gt": "Trained on GT 2D",
+    "detector": "Trained on detector 2D",
+}
 
 
 @dataclass(frozen=True)
@@ -49,10 +54,11 @@ def name_of_path(spec: str) -> str:
 def pick() -> Selection:
     """Draw the pickers of data set, checkpoint and recording."""
     data = pick_dataset()
-    model = pick_checkpoint()
+    chosen = pick_checkpoint()
     key, source = pick_recording(data)
     steps(data, key)
-    return Selection(data, model, key, source)
+    spec = opening.checkpoint_for(source) if chosen == SUITED else chosen
+    return Selection(data, loaders.checkpoint(spec), key, source)
 
 
 def pick_view(recording: Recording) -> View:
@@ -97,8 +103,8 @@ def pick_dataset() -> Dataset:
     return loaders.dataset(spec)
 
 
-def pick_checkpoint() -> Checkpoint:
-    """Offer what ships and what this session or its link opened."""
+def pick_checkpoint() -> str:
+    """Offer what ships and what this session or its link opened; return its name or path."""
     opened: dict[str, Checkpoint | None] = st.session_state.setdefault(
         loaders.CHECKPOINTS_OPENED, {}
     )
@@ -108,13 +114,14 @@ def pick_checkpoint() -> Checkpoint:
         loaders.checkpoint(asked)
         opened[asked] = None
         options.append(asked)
-    spec = choice.pick_from_list(
+    return choice.pick_from_list(
         "Checkpoint",
         "checkpoint",
         options,
         show=lambda s: CHECKPOINT_TITLES.get(s) or name_of_path(s),
+        help="Two ship: one trained on exact 2D, one on a detector's. “Suited” takes the one for "
+        "the 2D input chosen below.",
     )
-    return loaders.checkpoint(spec)
 
 
 def pick_recording(data: Dataset) -> tuple[Key, str]:

@@ -10,11 +10,10 @@ from pathlib import Path
 from tests.browser.conftest import FLAGS, ROOT, find_chromium, wait_for
 
 PICTURE = ROOT / "assets" / "screenshot.png"
-VIEW = "data=balancing&checkpoint=gt&camera=cam_03&input=openpose&frame=50"
 
 
 def main() -> None:
-    """Start the app, open the view, and save what a visitor sees at 1366 x 768."""
+    """Start the app and save what a visitor sees first, at 1366 x 768."""
     from playwright.sync_api import sync_playwright
 
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else PICTURE
@@ -29,7 +28,7 @@ def main() -> None:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=find_chromium(), args=list(FLAGS))
             page = browser.new_page(viewport={"width": 1366, "height": 768})
-            page.goto(f"{url}/?{VIEW}")
+            page.goto(url)
             page.wait_for_selector(".pv[data-ready]", timeout=60_000)
             page.wait_for_timeout(1000)
             page.screenshot(path=target)

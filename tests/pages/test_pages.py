@@ -58,7 +58,7 @@ def test_both_data_sets_and_both_checkpoints_are_offered(app: AppTest) -> None:
     app.run()
     assert options(app, "pick_data")[0].startswith("Balancing")
     assert options(app, "pick_data")[1].startswith("Synthetic")
-    assert len(options(app, "pick_checkpoint")) == 2
+    assert len(options(app, "pick_checkpoint")) == 3
 
 
 def test_only_what_exists_is_offered_and_the_paper_orders_the_actions(app: AppTest) -> None:
