@@ -35,6 +35,14 @@ def put(**values: str) -> None:
         st.session_state.pop(f"pick_{name}", None)
 
 
+def start_over() -> None:
+    """Forget the choice and the address: the way out of a link that can't be opened."""
+    store().clear()
+    st.query_params.clear()
+    for name in FIELDS:
+        st.session_state.pop(f"pick_{name}", None)
+
+
 def settle(name: str, options: Sequence[str], default: str | None = None) -> str:
     """Settle a field on one of the options before its widget is drawn.
 

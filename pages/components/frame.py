@@ -13,6 +13,7 @@ from pathlib import Path
 import streamlit as st
 
 from core.errors import PoseFormatError
+from pages.components import choice
 
 PRODUCT = "Pose Baseline Studio"
 PAGES = (("app.py", "Browse"), ("pages/files.py", "Open files"))
@@ -35,11 +36,12 @@ def show(title: str) -> None:
 
 @contextmanager
 def errors_shown() -> Iterator[None]:
-    """Show what is wrong with a file in words and stop the page; nothing else is caught."""
+    """Say what is wrong with a file, offer a way out, and stop the page; catch nothing else."""
     try:
         yield
     except PoseFormatError as error:
         st.error(f"**This file can't be used.**\n\n{escape(str(error))}", icon=":material/error:")
+        st.button("Start over with what ships", key="start_over", on_click=choice.start_over)
         st.stop()
 
 

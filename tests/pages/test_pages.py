@@ -110,6 +110,9 @@ def test_a_link_to_a_missing_folder_names_the_path_it_looked_at(
     assert not app.exception
     assert len(app.error) == 1
     assert "nowhere" in app.error[0].value
+    app.button("start_over").click().run()
+    assert_fine(app)
+    assert chosen(app, "data") == "balancing"
 
 
 def test_every_camera_of_balancing_can_be_shown(app: AppTest) -> None:
