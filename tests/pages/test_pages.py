@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -166,38 +164,3 @@ def test_the_re_implementations_own_files_open_and_lift(app: AppTest, shared: Pa
     assert_fine(app)
     assert chosen(app, "data") == str(folder / "data")
     assert chosen(app, "checkpoint") == str(folder / "ckpt_best.pth.tar")
-
-
-class Evil:
-    """Runs a command in whoever unpickles it freely."""
-
-    def __init__(self, command: str) -> None:
-        self.command = command
-
-    def __reduce__(self) -> tuple:
-        return os.system, (self.command,)
-
-
-@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
-def test_a_malicious_checkpoint_is_refused_by_name_and_runs_nothing(
-    app: AppTest, tmp_path: Path, zipped: bool
-) -> None:
-    marker = tmp_path / "ran"
-    path = tmp_path / "ckpt_best.pth.tar"
-    evil = {"state_dict": Evil(f"touch {marker}")}
-    torch.save(evil, path, _use_new_zipfile_serialization=zipped)
-    open_files(app)
-    app.text_input("checkpoint_path").set_value(str(path))
-    submit(app, "Load the checkpoint")
-    assert not app.exception
-    assert "system" in app.error[0].value
-    assert "ckpt" in app.error[0].value
-    assert not marker.exists()
-
-
-def test_a_broken_data_folder_says_what_is_missing(app: AppTest, tmp_path: Path) -> None:
-    open_files(app)
-    app.text_input("dataset_path").set_value(str(tmp_path))
-    submit(app, "Open the data set")
-    assert not app.exception
-    assert "empty" in app.error[0].value
