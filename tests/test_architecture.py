@@ -36,11 +36,12 @@ ALLOWED: dict[str, set[str]] = {
     | {"core.model", "core.augmentation", "core.checkpoint", "core.skeleton", "torch"},
     "core.viz": DATA | {"core.viz"},
     "core.tables": {"core.dataset"},
+    "core.published": DATA | {"core.rig"},
     "core.workflows": {"core", "torch"},
     "core.cli": {"core"},
     "core.__main__": {"core.cli"},
     "pages": {"core.dataset", "core.errors", "core.workflows", "core.viz", "core.skeleton",
-              "pages", "streamlit"},
+              "core.published", "core.tables", "pages", "streamlit"},
     "app": {"core.dataset", "core.errors", "core.workflows", "core.viz", "core.skeleton",
             "pages", "streamlit"},
 }  # fmt: skip
