@@ -68,7 +68,7 @@ def error_heatmap(rows: Sequence[str], columns: Sequence[str], values: FloatArra
     figure.add_heatmap(
         x=list(columns),
         y=labels,
-        z=np.where(known, values, None).tolist(),
+        z=_cells(values, known),
         zmin=0,
         zmax=ERROR_LIMIT_MM,
         colorscale=[[i / (len(VIRIDIS) - 1), color] for i, color in enumerate(VIRIDIS)],
@@ -83,7 +83,7 @@ def error_heatmap(rows: Sequence[str], columns: Sequence[str], values: FloatArra
         figure.add_heatmap(
             x=list(columns),
             y=labels,
-            z=np.where(beyond, values, None).tolist(),
+            z=_cells(values, beyond),
             colorscale=[[0, CLIPPED_COLOR], [1, CLIPPED_COLOR]],
             showscale=False,
             texttemplate="%{z:.1f}",
@@ -131,6 +131,14 @@ def error_heatmap(rows: Sequence[str], columns: Sequence[str], values: FloatArra
         },
     )
     return figure
+
+
+def _cells(values: FloatArray, drawn: NDArray[np.bool_]) -> list[list[float | None]]:
+    """Leave out the cells that are not drawn, as Plotly does it."""
+    return [
+        [float(value) if shown else None for value, shown in zip(row, mask, strict=True)]
+        for row, mask in zip(values, drawn, strict=True)
+    ]
 
 
 def cumulative_curve(frames: Mapping[str, FloatArray], first: str) -> go.Figure:
