@@ -37,6 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     "core.viz": DATA | {"core.viz"},
     "core.tables": {"core.dataset"},
     "core.published": DATA | {"core.rig"},
+    "core.store": set(),
     "core.workflows": {"core", "torch"},
     "core.cli": {"core"},
     "core.__main__": {"core.cli"},
