@@ -68,6 +68,9 @@ def add_to(commands: Commands) -> None:
         "both with every digit")  # fmt: skip
     add("--json", dest="format", action="store_const", const="json", default="text",
         help="the same as --format json")  # fmt: skip
+    add("--clear_results", action="store_true",
+        help="first remove all results kept from earlier tests; what is asked for again is "
+        "computed again")  # fmt: skip
     for name in WITHOUT_EFFECT:
         add(f"--{name}", help=argparse.SUPPRESS)
     for name in FLAGS_WITHOUT_EFFECT:
@@ -111,9 +114,13 @@ def _evaluated(
 
     A part of a split is taken out of the whole's results if they were kept; computed, it is not.
     """
+    from core.store import default_store
     from core.workflows import results
     from core.workflows.evaluate import evaluate
 
+    if options.clear_results:
+        store = default_store()
+        print(f"{store.clear():,} bytes removed from {store.folder}", file=sys.stderr)
     split = None if options.split == "all" else options.split
     choice = {"subjects": options.subject, "actions": options.action}
     whole = options.subject is None and options.action is None

@@ -289,3 +289,14 @@ def test_a_store_that_can_not_be_written_is_a_note(run, asked, monkeypatch, tmp_
     assert (said.code, said.out) == (0, usual.out)
     assert said.err.startswith(f"note: The result was not kept: {tmp_path / 'file'} can't be")
     assert said.err.count("\n") == 1
+
+
+def test_kept_results_are_cleared_where_asked(run, asked, monkeypatch, tmp_path):
+    monkeypatch.setenv("POSE_BASELINE_CACHE", str(tmp_path / "kept"))
+    first = run(*asked, "--json").out
+    (kept,) = (tmp_path / "kept").iterdir()
+    size = kept.stat().st_size
+    said = run(*asked, "--action", "Sitting", "--clear_results", "--json")
+    assert said.err == f"{size:,} bytes removed from {tmp_path / 'kept'}\n"
+    assert list((tmp_path / "kept").iterdir()) == []
+    assert run(*asked, "--json").out == first
