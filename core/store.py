@@ -160,9 +160,19 @@ class Store:
 
 
 def default_store() -> Store:
-    """Return the user's store: the folder of POSE_BASELINE_CACHE, else one in ~/.cache."""
+    """Return the user's store: the folder of POSE_BASELINE_CACHE, else one in ~/.cache.
+
+    An account without a home (some containers have none) keeps its results among the
+    temporary files.
+    """
     named = os.environ.get(ENVIRONMENT)
-    return Store(Path(named) if named else Path("~/.cache/pose-baseline-studio").expanduser())
+    if named:
+        return Store(Path(named))
+    try:
+        caches = Path.home() / ".cache"
+    except RuntimeError:
+        caches = Path(tempfile.gettempdir())
+    return Store(caches / "pose-baseline-studio")
 
 
 def _mapped(path: Path) -> Stored:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 from pathlib import Path
 
@@ -168,3 +169,12 @@ def test_the_place_is_the_users_cache_unless_a_variable_names_another(monkeypatc
     assert default_store().folder == tmp_path
     monkeypatch.delenv("POSE_BASELINE_CACHE")
     assert default_store().folder == Path.home() / ".cache" / "pose-baseline-studio"
+
+
+def test_an_account_without_a_home_keeps_results_among_temporary_files(monkeypatch):
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("POSE_BASELINE_CACHE")
+    monkeypatch.setattr(Path, "home", homeless)
+    assert default_store().folder == Path(tempfile.gettempdir()) / "pose-baseline-studio"

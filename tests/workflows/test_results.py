@@ -17,6 +17,7 @@ from core.store import Store
 from core.workflows import results
 from core.workflows.evaluate import evaluate
 from core.workflows.lift import PoseLifter, lift_recording
+from core.workflows.result_columns import LEFT, RIGHT
 from core.workflows.results import Results, judge
 from tests.toys import CAMERA, toy_checkpoint, toy_dataset
 
@@ -32,13 +33,13 @@ def store(tmp_path) -> Store:
 def counted(monkeypatch) -> list[str]:
     """Note each computation."""
     calls: list[str] = []
-    compute = results._computed
+    compute = results.computed
 
     def noted(*arguments):
         calls.append("computed")
         return compute(*arguments)
 
-    monkeypatch.setattr(results, "_computed", noted)
+    monkeypatch.setattr(results, "computed", noted)
     return calls
 
 
@@ -152,15 +153,15 @@ def test_frames_are_those_of_the_recording_lifted_alone(store):
         for column, expected in (
             (found.scaled, metrics.n_mpjpe(poses, truth)),
             (found.bones, metrics.bone_length_error(poses, truth, H36M_17.bones)),
-            (found.asymmetry, metrics.left_right_asymmetry(poses, results.LEFT, results.RIGHT)),
+            (found.asymmetry, metrics.left_right_asymmetry(poses, LEFT, RIGHT)),
         ):
             assert np.nanmean(column[rows]) == pytest.approx(expected, rel=1e-3)
 
 
 def test_bones_of_the_left_have_their_twins_on_the_right():
     names = H36M_17.joints
-    assert len(results.LEFT) == len(results.RIGHT) == 6
-    for left, right in zip(results.LEFT, results.RIGHT, strict=True):
+    assert len(LEFT) == len(RIGHT) == 6
+    for left, right in zip(LEFT, RIGHT, strict=True):
         for a, b in zip(left, right, strict=True):
             assert names[b] == names[a].replace("left_", "right_")
 
