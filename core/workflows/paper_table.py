@@ -8,11 +8,9 @@ from dataclasses import dataclass, field
 
 from core.dataset import Dataset, in_paper_order
 from core.published import PUBLISHED, is_human36m
+from core.tables import ALL_FRAMES, AVERAGE, Cell, Table
 from core.workflows.evaluate import Evaluation, JointSet
 from core.workflows.lift import Protocol
-
-AVERAGE = "Average"
-FRAME_AVERAGE = "All frames"
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class Row:
 
     def cells(self) -> dict[str, float]:
         """Give the figures that there are, by the column's name."""
-        ends = {AVERAGE: self.average, FRAME_AVERAGE: self.frame_average}
+        ends = {AVERAGE: self.average, ALL_FRAMES: self.frame_average}
         return {**self.values, **{name: mm for name, mm in ends.items() if mm is not None}}
 
 
@@ -88,7 +86,7 @@ def published_rows(dataset: Dataset, joint_set: JointSet) -> tuple[Row, ...]:
 def columns_of(rows: Iterable[Row]) -> tuple[str, ...]:
     """Name the columns: actions in the paper's order, then the averages."""
     actions = in_paper_order(action for row in rows for action in row.values)
-    return (*actions, AVERAGE, FRAME_AVERAGE)
+    return (*actions, AVERAGE, ALL_FRAMES)
 
 
 def best(rows: Sequence[Row]) -> dict[tuple[Protocol, str], float]:
@@ -104,11 +102,12 @@ def best(rows: Sequence[Row]) -> dict[tuple[Protocol, str], float]:
     return {place: min(figures) for place, figures in found.items() if len(figures) > 1}
 
 
-def as_lines(rows: Sequence[Row]) -> tuple[tuple[str, ...], list[tuple[str | float | None, ...]]]:
-    """Lay the table out for a file: a header and one line per row, figures in mm, None for none."""
+def as_table(rows: Sequence[Row]) -> Table:
+    """Lay the rows out for a file; a figure that is not known is an empty cell."""
     columns = columns_of(rows)
-    lines: list[tuple[str | float | None, ...]] = []
+    lines: list[tuple[Cell, ...]] = []
     for row in rows:
         cells = row.cells()
-        lines.append((f"#{row.protocol}", row.name, row.input, *(cells.get(c) for c in columns)))
-    return ("Protocol", "Method", "2D input", *columns), lines
+        figures = (cells.get(column, "") for column in columns)
+        lines.append((row.name, row.input, f"#{row.protocol}", *figures))
+    return Table(("Method (mm)", "2D input", "Protocol", *columns), tuple(lines))

@@ -15,7 +15,11 @@ import streamlit as st
 from core.errors import PoseFormatError
 
 PRODUCT = "Pose Baseline Studio"
-PAGES = (("app.py", "Browse"), ("pages/files.py", "Open files"))
+PAGES = (
+    ("app.py", "Browse"),
+    ("pages/errors.py", "Errors"),
+    ("pages/files.py", "Open files"),
+)
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 
 

@@ -7,18 +7,19 @@ from html import escape
 
 import streamlit as st
 
-from core.workflows.paper_table import AVERAGE, FRAME_AVERAGE, Row, best, columns_of
+from core.tables import ALL_FRAMES, AVERAGE
+from core.workflows.paper_table import Row, best, columns_of
 
 # As the paper's own table shortens them, so that all fit in one line.
 SHORT = {
     "Directions": "Direct.", "Discussion": "Discuss", "Greeting": "Greet", "Phoning": "Phone",
     "Posing": "Pose", "Purchases": "Purch.", "SittingDown": "SitDown", "Smoking": "Smoke",
     "Waiting": "Wait", "WalkDog": "WalkD", "Walking": "Walk", "WalkTogether": "WalkT",
-    AVERAGE: "Avg", FRAME_AVERAGE: "All fr.",
+    AVERAGE: "Avg", ALL_FRAMES: "All fr.",
 }  # fmt: skip
 MEANING = {
     AVERAGE: "Mean of the actions, as in the paper",
-    FRAME_AVERAGE: "Mean of all frames: long actions count more",
+    ALL_FRAMES: "Mean of all frames: long actions count more",
 }
 
 STYLE = """<style>

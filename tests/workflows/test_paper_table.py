@@ -7,13 +7,12 @@ from dataclasses import replace
 import pytest
 
 from core import synthetic
+from core.tables import ALL_FRAMES, AVERAGE, as_csv, as_latex, as_markdown
 from core.workflows.evaluate import evaluate
 from core.workflows.lift import PoseLifter
 from core.workflows.paper_table import (
-    AVERAGE,
-    FRAME_AVERAGE,
     Row,
-    as_lines,
+    as_table,
     best,
     columns_of,
     own_rows,
@@ -42,7 +41,7 @@ def test_the_rows_of_an_evaluation_are_its_figures() -> None:
 
 
 def test_columns_are_in_the_papers_order_with_the_averages_last() -> None:
-    assert columns_of(rows()) == ("Sitting", "Walking", AVERAGE, FRAME_AVERAGE)
+    assert columns_of(rows()) == ("Sitting", "Walking", AVERAGE, ALL_FRAMES)
 
 
 def test_the_best_is_the_smallest_as_printed_within_a_protocol() -> None:
@@ -50,7 +49,7 @@ def test_the_best_is_the_smallest_as_printed_within_a_protocol() -> None:
     assert found[1, "Walking"] == 36.4, "a doubtful figure takes no part"
     assert found[1, "Sitting"] == 50.0
     assert (2, "Walking") not in found, "one figure alone is not the best of anything"
-    assert (1, FRAME_AVERAGE) not in found
+    assert (1, ALL_FRAMES) not in found
 
 
 def test_published_rows_stand_only_beside_human36m_with_17_joints() -> None:
@@ -63,20 +62,16 @@ def test_published_rows_stand_only_beside_human36m_with_17_joints() -> None:
 
 
 def test_the_table_reads_back_from_csv() -> None:
-    header, lines = as_lines(rows())
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(header)
-    writer.writerows(lines)
-    read = list(csv.DictReader(io.StringIO(text.getvalue())))
+    read = list(csv.DictReader(io.StringIO(as_csv(as_table(rows())))))
     assert read[2]["Protocol"] == "#1"
     assert float(read[2]["Walking"]) == 36.44
-    assert read[0][FRAME_AVERAGE] == ""
+    assert read[0][ALL_FRAMES] == ""
 
 
-def test_every_line_has_a_cell_for_each_column() -> None:
-    header, lines = as_lines(rows())
-    assert {len(line) for line in lines} == {len(header)}
+def test_people_read_it_rounded_in_markdown_and_latex() -> None:
+    table = as_table(rows())
+    assert "| ours | gt | #1 | 50.0 | 36.4 | 43.2 | 44.0 |" in as_markdown(table)
+    assert r"ours & gt & \#2 & 40.0 & 30.0 & 35.0 & 36.0 \\" in as_latex(table)
 
 
 @pytest.mark.parametrize("row", rows(), ids=lambda r: f"{r.name} #{r.protocol}")
