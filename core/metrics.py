@@ -1,4 +1,4 @@
-"""Errors of predicted poses: per joint, MPJPE (Protocol #1) and P-MPJPE (Protocol #2).
+"""Errors of predicted poses: per joint, MPJPE (Protocol #1), P-MPJPE (Protocol #2), and others.
 
 Pure NumPy, float64 inside, no loop over frames. Knows no files, skeletons or sequences; making
 poses root-relative is the caller's step (`normalization.root_relative`).
@@ -6,6 +6,7 @@ poses root-relative is the caller's step (`normalization.root_relative`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,10 @@ CHUNK = 8192
 # Joints closer together than this, relative to their distance from the origin, are one point:
 # what is left of their spread is rounding.
 SAME_POINT = 1e-12
+
+# A joint nearer to its truth than this is correct (MPI-INF-3DHP); AUC averages over thresholds.
+PCK_MM = 150.0
+AUC_THRESHOLDS_MM = tuple(float(threshold) for threshold in range(0, 151, 5))
 
 
 class Alignment(NamedTuple):
@@ -113,6 +118,163 @@ def p_mpjpe(prediction: ArrayLike, truth: ArrayLike) -> float:
         truth: (..., J, 3), mm.
     """
     return mpjpe(align_procrustes(prediction, truth).aligned, truth)
+
+
+def align_scale(prediction: ArrayLike, truth: ArrayLike) -> FloatArray:
+    """Scale each root-relative predicted pose onto its truth, at the least sum of squares.
+
+    Solves min over s of sum |s x - y|^2 per frame. A pose with all joints at the origin stays as
+    it is; a frame in which a joint is missing is NaN. A pose that points away from its truth gets
+    a scale of 0, never a negative one.
+
+    Args:
+        prediction: (..., J, 3).
+        truth: (..., J, 3), in the same unit.
+
+    Returns:
+        (..., J, 3) float64.
+
+    Source: Rhodin et al. 2018, "Unsupervised geometry-aware representation for 3D human pose
+    estimation" (N-MPJPE).
+    """
+    prediction, truth = _pair(prediction, truth)
+    x, y = prediction.astype(np.float64), truth.astype(np.float64)
+    spread = np.einsum("...jc,...jc->...", x, x)
+    common = np.einsum("...jc,...jc->...", x, y)
+    scale = np.where(spread > 0, np.maximum(common, 0) / np.where(spread > 0, spread, 1.0), 1.0)
+    scale[~np.isfinite(spread + common)] = np.nan
+    scaled: FloatArray = scale[..., None, None] * x
+    return scaled
+
+
+def n_mpjpe(prediction: ArrayLike, truth: ArrayLike) -> float:
+    """Average the joint errors after `align_scale`, poses root-relative: N-MPJPE, mm.
+
+    Frames in which a joint is missing don't count; NaN if no frame is left.
+
+    Args:
+        prediction: (..., J, 3), mm.
+        truth: (..., J, 3), mm.
+    """
+    return mpjpe(align_scale(prediction, truth), truth)
+
+
+def pck(errors: ArrayLike, threshold: float = PCK_MM) -> float:
+    """Count the joints whose error is below a threshold: PCK, percent.
+
+    Frames in which a joint is missing don't count; NaN if no frame is left.
+
+    Args:
+        errors: (..., J) mm, as `joint_errors` gives them.
+        threshold: mm; an error equal to it is not below it.
+    """
+    complete = _complete(errors)
+    return 100.0 * float((complete < threshold).mean()) if complete.size else float("nan")
+
+
+def auc(errors: ArrayLike, thresholds: Sequence[float] = AUC_THRESHOLDS_MM) -> float:
+    """Average PCK over thresholds from 0 to 150 mm in steps of 5: AUC, percent.
+
+    Args:
+        errors: (..., J) mm, as `joint_errors` gives them; frames with a missing joint don't count.
+        thresholds: mm.
+    """
+    ordered = np.sort(_complete(errors).ravel())
+    if not ordered.size:
+        return float("nan")
+    below = np.searchsorted(ordered, np.asarray(thresholds, dtype=ordered.dtype), side="left")
+    return 100.0 * float(below.mean()) / ordered.size
+
+
+def velocity_errors(prediction: ArrayLike, truth: ArrayLike) -> FloatArray:
+    """Measure how much each joint's step from frame to frame differs from the true step.
+
+    Args:
+        prediction: (F, J, 3) of one sequence, mm.
+        truth: (F, J, 3), mm.
+
+    Returns:
+        (F - 1, J) float64, mm per frame. NaN where a joint is missing in one of the two frames.
+    """
+    prediction, truth = _pair(prediction, truth)
+    return joint_errors(
+        np.diff(prediction.astype(np.float64), axis=-3), np.diff(truth.astype(np.float64), axis=-3)
+    )
+
+
+def mpjve(prediction: ArrayLike, truth: ArrayLike) -> float:
+    """Average `velocity_errors` over joints and steps: MPJVE, mm per frame.
+
+    Times the frame rate it is in mm/s. Steps in which a joint is missing don't count.
+
+    Source: Pavllo et al. 2019, "3D human pose estimation in video with temporal convolutions and
+    semi-supervised training".
+    """
+    return _mean_of_complete(velocity_errors(prediction, truth))
+
+
+def bone_lengths(poses: ArrayLike, bones: Sequence[tuple[int, int]]) -> FloatArray:
+    """Measure bones in poses (..., J, 3): (..., B) float64, in the poses' unit."""
+    positions = np.asarray(poses, dtype=np.float64)
+    starts, ends = (list(joints) for joints in zip(*bones, strict=True))
+    lengths: FloatArray = np.linalg.norm(
+        positions[..., ends, :] - positions[..., starts, :], axis=-1
+    )
+    return lengths
+
+
+def bone_length_errors(
+    prediction: ArrayLike, truth: ArrayLike, bones: Sequence[tuple[int, int]]
+) -> FloatArray:
+    """Measure how much each predicted bone is longer or shorter than the true one.
+
+    Args:
+        prediction: (..., J, 3), mm.
+        truth: (..., J, 3), mm.
+        bones: B pairs of joint indices.
+
+    Returns:
+        (..., B) float64 mm, never negative. NaN where an end is missing.
+    """
+    prediction, truth = _pair(prediction, truth)
+    return np.abs(bone_lengths(prediction, bones) - bone_lengths(truth, bones))
+
+
+def bone_length_error(
+    prediction: ArrayLike, truth: ArrayLike, bones: Sequence[tuple[int, int]]
+) -> float:
+    """Average `bone_length_errors` over bones and frames, mm; incomplete frames don't count."""
+    return _mean_of_complete(bone_length_errors(prediction, truth, bones))
+
+
+def left_right_differences(
+    poses: ArrayLike, left: Sequence[tuple[int, int]], right: Sequence[tuple[int, int]]
+) -> FloatArray:
+    """Measure how much the bones of the left differ in length from their twins on the right.
+
+    Args:
+        poses: (..., J, 3), mm.
+        left: B pairs of joint indices.
+        right: their twins, in the same order.
+
+    Returns:
+        (..., B) float64 mm, never negative. NaN where an end is missing.
+    """
+    return np.abs(bone_lengths(poses, left) - bone_lengths(poses, right))
+
+
+def left_right_asymmetry(
+    poses: ArrayLike, left: Sequence[tuple[int, int]], right: Sequence[tuple[int, int]]
+) -> float:
+    """Average `left_right_differences` over bones and frames, mm; incomplete frames don't count."""
+    return _mean_of_complete(left_right_differences(poses, left, right))
+
+
+def _complete(errors: ArrayLike) -> FloatArray:
+    """Keep the frames (F, J) in which every joint has an error."""
+    per_frame = np.asarray(errors)
+    per_frame = per_frame.reshape(-1, per_frame.shape[-1])
+    return per_frame[np.isfinite(per_frame).all(axis=1)]
 
 
 def _mean_of_complete(errors: FloatArray) -> float:

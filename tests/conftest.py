@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def store_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep results away from the user's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("POSE_BASELINE_CACHE", str(tmp_path_factory.mktemp("results")))
+        yield
 
 
 @pytest.fixture(scope="session")

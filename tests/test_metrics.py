@@ -7,7 +7,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.metrics import align_procrustes, joint_errors, mpjpe, p_mpjpe
+from core.metrics import (
+    AUC_THRESHOLDS_MM,
+    align_procrustes,
+    align_scale,
+    auc,
+    bone_length_error,
+    bone_length_errors,
+    bone_lengths,
+    joint_errors,
+    left_right_asymmetry,
+    mpjpe,
+    mpjve,
+    n_mpjpe,
+    p_mpjpe,
+    pck,
+    velocity_errors,
+)
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -222,3 +238,129 @@ def test_chunks_do_not_change_the_result(monkeypatch):
 def test_poses_that_do_not_fit_are_refused(shapes):
     with pytest.raises(ValueError, match=r"must both be \(\.\.\., J, 3\)"):
         joint_errors(np.zeros(shapes[0]), np.zeros(shapes[1]))
+
+
+def test_scaling_is_solved_by_hand():
+    prediction = np.array([[[0, 0, 0], [1, 0, 0], [0, 2, 0]]])
+    truth = np.array([[[0, 0, 0], [3, 0, 0], [0, 1, 0]]])
+    # s = (1 * 3 + 2 * 1) / (1 + 4) = 1
+    np.testing.assert_allclose(align_scale(prediction, truth), prediction)
+    np.testing.assert_allclose(align_scale(2 * prediction, truth), prediction)
+    assert n_mpjpe(2 * prediction, truth) == pytest.approx((0 + 2 + 1) / 3)
+
+
+@given(SEEDS, st.floats(0.01, 50))
+def test_n_mpjpe_ignores_scale_and_a_turn_of_both_poses(seed, scale):
+    prediction, truth = poses(seed), poses(seed + 1) + poses(seed)
+    expected = n_mpjpe(prediction, truth)
+    assert n_mpjpe(scale * prediction, truth) == pytest.approx(expected)
+    R = rotations(seed, 5).transpose(0, 2, 1)
+    assert n_mpjpe(prediction @ R, truth @ R) == pytest.approx(expected)
+    assert n_mpjpe(scale * truth, truth) == pytest.approx(0, abs=1e-9)
+
+
+@given(SEEDS)
+@settings(max_examples=50)
+def test_no_other_scale_has_smaller_squares(seed):
+    prediction, truth = poses(seed, 1), poses(seed + 1, 1) + poses(seed, 1)
+    best = ((align_scale(prediction, truth) - truth) ** 2).sum()
+    for scale in np.linspace(0, 3, 301):
+        assert best <= ((scale * prediction - truth) ** 2).sum() + 1e-6
+
+
+def test_a_pose_at_the_origin_stays_and_one_that_points_away_shrinks_to_it():
+    truth = poses(0)
+    np.testing.assert_array_equal(align_scale(np.zeros_like(truth), truth), 0)
+    np.testing.assert_array_equal(align_scale(-truth, truth), 0)
+
+
+def test_scaling_leaves_frames_with_a_missing_joint_empty():
+    prediction, truth = poses(0), poses(1)
+    prediction[2, 5, 1] = np.nan
+    scaled = align_scale(prediction, truth)
+    assert np.isnan(scaled[2]).all()
+    assert np.isfinite(np.delete(scaled, 2, 0)).all()
+    assert np.isfinite(n_mpjpe(prediction, truth))
+
+
+def test_pck_counts_errors_below_the_threshold():
+    errors = np.array([[0, 149.9], [150, 300]])
+    assert pck(errors) == 50
+    assert pck(errors, 150.1) == 75
+    assert pck(errors, 0) == 0
+    errors[1, 0] = np.nan
+    assert pck(errors) == 100
+    assert np.isnan(pck(errors[1:]))
+    assert np.isnan(auc(errors[1:]))
+
+
+def test_auc_averages_pck_over_31_thresholds():
+    assert AUC_THRESHOLDS_MM[:2] == (0.0, 5.0)
+    assert AUC_THRESHOLDS_MM[-1] == 150.0
+    assert auc(np.zeros((4, 17))) == pytest.approx(100 * 30 / 31)
+    # Correct from 80 mm on: 15 of the 31.
+    assert auc(np.full((4, 17), 76.0)) == pytest.approx(100 * 15 / 31)
+    assert auc(np.full((4, 17), 150.0)) == 0
+
+
+@given(SEEDS)
+def test_auc_is_the_mean_of_pck_and_pck_never_falls_as_the_threshold_rises(seed):
+    errors = joint_errors(poses(seed), poses(seed) + poses(seed + 1) * 0.3)
+    curve = [pck(errors, threshold) for threshold in AUC_THRESHOLDS_MM]
+    assert np.mean(curve) == pytest.approx(auc(errors))
+    assert (np.diff(curve) >= 0).all()
+
+
+@given(SEEDS)
+def test_pck_and_auc_take_float32_errors_as_they_are_kept(seed):
+    errors = joint_errors(poses(seed), poses(seed + 1)) / 3
+    assert pck(errors.astype(np.float32)) == pytest.approx(pck(errors))
+    assert auc(errors.astype(np.float32)) == pytest.approx(auc(errors))
+
+
+def test_velocity_errors_compare_steps_and_not_places():
+    truth = np.zeros((3, 2, 3))
+    prediction = truth.copy()
+    prediction[:, 0] = 1000
+    prediction[1:, 1] = (3, 4, 0)
+    np.testing.assert_array_equal(velocity_errors(prediction, truth), [[0, 5], [0, 0]])
+    assert mpjve(prediction, truth) == 5 / 4
+    prediction[2, 0] = np.nan
+    assert mpjve(prediction, truth) == 5 / 2
+    assert np.isnan(mpjve(truth[:1], truth[:1]))
+
+
+@given(SEEDS)
+def test_mpjve_ignores_a_shift_of_the_whole_sequence(seed):
+    prediction, truth = poses(seed), poses(seed + 1)
+    assert mpjve(prediction + 123.4, truth - 432.1) == pytest.approx(mpjve(prediction, truth))
+    assert mpjve(truth, truth) == 0
+
+
+BONES = [(0, 1), (1, 2)]
+
+
+def test_bone_lengths_are_compared_bone_by_bone():
+    truth = np.array([[[0, 0, 0], [3, 4, 0], [3, 4, 2]]])
+    prediction = np.array([[[1, 1, 1], [1, 1, 7], [1, 5, 7]]])
+    np.testing.assert_array_equal(bone_lengths(truth, BONES), [[5, 2]])
+    np.testing.assert_array_equal(bone_length_errors(prediction, truth, BONES), [[1, 2]])
+    assert bone_length_error(prediction, truth, BONES) == 1.5
+    assert left_right_asymmetry(truth, BONES[:1], BONES[1:]) == 3
+
+
+@given(SEEDS)
+def test_bones_ignore_how_a_pose_is_moved_turned_or_mirrored(seed):
+    prediction, truth = poses(seed, joints=3), poses(seed + 1, joints=3)
+    moved = (prediction * (-1, 1, 1)) @ rotations(seed, 5).transpose(0, 2, 1) + 77
+    expected = bone_length_error(prediction, truth, BONES)
+    assert bone_length_error(moved, truth, BONES) == pytest.approx(expected)
+    sides = BONES[:1], BONES[1:]
+    asymmetry = left_right_asymmetry(prediction, *sides)
+    assert left_right_asymmetry(moved, *sides) == pytest.approx(asymmetry)
+    assert left_right_asymmetry(prediction, *sides[::-1]) == asymmetry
+
+
+def test_a_symmetric_body_has_no_asymmetry():
+    body = np.array([[[0.0, 0, 0], [-3, 1, 2], [3, 1, 2]]])
+    assert left_right_asymmetry(body, [(0, 1)], [(0, 2)]) == 0

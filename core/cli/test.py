@@ -22,6 +22,8 @@ WITHOUT_EFFECT = ("exp", "ckpt", "linear_size", "num_stage", "lr", "lr_decay", "
                   "epochs", "dropout", "train_batch", "job")  # fmt: skip
 FLAGS_WITHOUT_EFFECT = ("test", "resume", "max_norm", "no_max", "max")
 
+FORMATS = ("text", "markdown", "latex", "csv", "json")
+
 # Characters of a digest that people compare.
 SHOWN = 12
 
@@ -61,7 +63,14 @@ def add_to(commands: Commands) -> None:
     add_statistics(parser)
     add("--out", metavar="DIR",
         help="also write each recording's prediction and errors there, as .npz")  # fmt: skip
-    add("--json", action="store_true", help="print one JSON object for machines")
+    add("--format", choices=FORMATS, default="text",
+        help="how to print the table: text (default), markdown, latex (for booktabs), csv or json, "
+        "both with every digit")  # fmt: skip
+    add("--json", dest="format", action="store_const", const="json", default="text",
+        help="the same as --format json")  # fmt: skip
+    add("--clear_results", action="store_true",
+        help="first remove all results kept from earlier tests; what is asked for again is "
+        "computed again")  # fmt: skip
     for name in WITHOUT_EFFECT:
         add(f"--{name}", help=argparse.SUPPRESS)
     for name in FLAGS_WITHOUT_EFFECT:
@@ -88,24 +97,52 @@ def run(options: argparse.Namespace) -> int:
     lifter = PoseLifter(open_checkpoint(load), batch=options.test_batch or BATCH)
     lifter = with_statistics(lifter, options.statistics)
     out = None if options.out is None else _folder(options.out)
-    with ProgressLine("testing", "frames") as progress:
-        result = evaluation.evaluate(
-            dataset,
-            lifter,
-            source,
-            subjects=options.subject,
-            actions=options.action,
-            split=split,
-            joint_set=options.joints,
-            progress=progress,
-        )
+    result = _evaluated(dataset, lifter, source, options)
     if out is not None:
         _write_each(result, dataset, lifter, source, out)
-    if options.json:
+    if options.format == "json":
         print(json.dumps(result.as_dict(), indent=1))
     else:
         print(_report(result, dataset, lifter, source, options))
     return 0
+
+
+def _evaluated(
+    dataset: Dataset, lifter: PoseLifter, source: str, options: argparse.Namespace
+) -> Evaluation:
+    """Take the kept results, which pages read too, or compute them.
+
+    A part of a split is taken out of the whole's results if they were kept; computed, it is not.
+    """
+    from core.store import default_store
+    from core.workflows import results
+    from core.workflows.evaluate import evaluate
+
+    if options.clear_results:
+        store = default_store()
+        print(f"{store.clear():,} bytes removed from {store.folder}", file=sys.stderr)
+    split = None if options.split == "all" else options.split
+    choice = {"subjects": options.subject, "actions": options.action}
+    whole = options.subject is None and options.action is None
+    found = None
+    with ProgressLine("testing", "frames") as progress:
+        if options.test_batch is None and whole:
+            found = results.judge(dataset, lifter, source, split=split, progress=progress)
+        elif options.test_batch is None:
+            found = results.kept(dataset, lifter, source, split=split)
+        if found is None:
+            return evaluate(
+                dataset,
+                lifter,
+                source,
+                **choice,
+                split=split,
+                joint_set=options.joints,
+                progress=progress,
+            )
+    if found.note:
+        print(f"note: {found.note}", file=sys.stderr)
+    return found.evaluation(options.joints, **choice)
 
 
 def _say_what_has_no_effect(options: argparse.Namespace) -> None:
@@ -146,40 +183,39 @@ def _report(
     source: str,
     options: argparse.Namespace,
 ) -> str:
-    """Write the table for people, and what its figures mean."""
-    from core.tables import text_table
+    """Write the table, and what its figures mean where the format has a place for it."""
+    from core import tables
 
     protocols: tuple[Protocol, ...] = (2, 1) if options.procrustes else (1, 2)
-    by_action = {p: result.action_errors(p) for p in protocols}
-    frames = result.action_frames()
-    rows: list[list[str]] = [
-        [action, *(f"{by_action[p][action]:.1f}" for p in protocols), f"{frames[action]:,}"]
-        for action in result.actions
-    ]
-    total = f"{sum(frames.values()):,}"
-    rows += [
-        [],
-        ["Average", *(f"{result.average(p):.1f}" for p in protocols), total],
-        ["All frames", *(f"{result.frame_average(p):.1f}" for p in protocols), total],
-    ]
-    titles = [f"Protocol #{p} (mm)" for p in protocols]
+    table = tables.errors_by_action(result, protocols)
+    if options.format == "csv":
+        return tables.as_csv(table)
+    origin = _origin(result, dataset, lifter, source)
+    meaning = _meaning(result, options.joints)
+    if options.format == "text":
+        lines = [f"{name:<12}{value}" for name, value in origin.items()]
+        return "\n".join([*lines, "", tables.as_text(table), "", *meaning])
+    notes = [*(f"{name}: {value}" for name, value in origin.items()), *meaning]
+    write = tables.as_latex if options.format == "latex" else tables.as_markdown
+    return write(table, notes)
+
+
+def _origin(
+    result: Evaluation, dataset: Dataset, lifter: PoseLifter, source: str
+) -> dict[str, str]:
+    """Say what the figures are of."""
     checkpoint = lifter.checkpoint
     told = dataset.kind != "synthetic" or "synthetic" in dataset.title.lower()
     synthetic = "" if told else " (synthetic)"
     known = lifter.suited_to(dataset, source).statistics()
     origins = [s.origin or "of the checkpoint" for s in known]
-    lines = [
-        f"Data set    {dataset.title}{synthetic}, digest {dataset.digest[:SHOWN]}",
-        f"Subjects    {', '.join(result.subject_errors(1))}",
-        f"2D input    {source}",
-        f"Checkpoint  {checkpoint.name}, digest {checkpoint.digest[:SHOWN]}",
-        f"Statistics  2D {origins[0]}; 3D {origins[1]}",
-        "",
-        text_table(["Action", *titles, "Frames"], rows),
-        "",
-        *_meaning(result, options.joints),
-    ]
-    return "\n".join(lines)
+    return {
+        "Data set": f"{dataset.title}{synthetic}, digest {dataset.digest[:SHOWN]}",
+        "Subjects": ", ".join(result.subject_errors(1)),
+        "2D input": source,
+        "Checkpoint": f"{checkpoint.name}, digest {checkpoint.digest[:SHOWN]}",
+        "Statistics": f"2D {origins[0]}; 3D {origins[1]}",
+    }
 
 
 def _meaning(result: Evaluation, joints: int) -> list[str]:

@@ -16,7 +16,11 @@ from core.errors import PoseFormatError
 from pages.components import choice
 
 PRODUCT = "Pose Baseline Studio"
-PAGES = (("app.py", "Browse"), ("pages/files.py", "Open files"))
+PAGES = (
+    ("app.py", "Browse"),
+    ("pages/errors.py", "Errors"),
+    ("pages/files.py", "Open files"),
+)
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import pickle
@@ -18,6 +19,7 @@ from core.normalization import Statistics
 from core.workflows.evaluate import evaluate
 from core.workflows.lift import PoseLifter
 from core.workflows.open import open_checkpoint, open_dataset
+from core.workflows.results import judge
 from tests.cli.conftest import one_line
 from tests.toys import toy_checkpoint
 
@@ -244,3 +246,57 @@ def test_a_lifter_whose_statistics_have_another_size_is_told(run, asked, tmp_pat
     short = toy_checkpoint(input_statistics=Statistics(np.zeros(30), np.ones(30)))
     monkeypatch.setattr("core.workflows.open.open_checkpoint", lambda _: short)
     assert "32 numbers, but the statistics" in one_line(run(*asked))
+
+
+def test_the_table_comes_as_markdown_latex_and_csv(run, asked):
+    found = json.loads(run(*asked, "--format", "json").out)
+    assert found == json.loads(run(*asked, "--json").out)
+    markdown = run(*asked, "--format", "markdown").out
+    assert "| Action | Protocol #1 (mm) | Protocol #2 (mm) | Frames |" in markdown
+    assert f"| Sitting | {found['protocol_1']['Sitting']:.1f} |" in markdown
+    assert "- 2D input: gt" in markdown
+    latex = run(*asked, "--format", "latex").out
+    assert f"  Average & {found['protocol_1']['average']:.1f} &" in latex
+    assert "% 2D input: gt" in latex
+    rows = {r["Action"]: r for r in csv.DictReader(run(*asked, "--format", "csv").out.splitlines())}
+    for protocol in (1, 2):
+        figures = found[f"protocol_{protocol}"]
+        column = f"Protocol #{protocol} (mm)"
+        assert float(rows["SittingDown"][column]) == figures["SittingDown"]
+        assert float(rows["Average"][column]) == figures["average"]
+    assert "invalid choice: 'word'" in one_line(run(*asked, "--format", "word"))
+
+
+def test_a_second_test_opens_what_the_first_kept(run, toys, asked, monkeypatch, tmp_path):
+    monkeypatch.setenv("POSE_BASELINE_CACHE", str(tmp_path / "kept"))
+    first = run(*asked, "--json").out
+    assert len(list((tmp_path / "kept").iterdir())) == 1
+    monkeypatch.setattr("core.workflows.lift.PoseLifter.lift_arrays", None)
+    assert run(*asked, "--json").out == first
+    part = json.loads(run(*asked, "--action", "Sitting", "--json").out)
+    assert part["protocol_2"]["Sitting"] == json.loads(first)["protocol_2"]["Sitting"]
+    assert part["frames"] == {"Sitting": 5}
+    checkpoint, dataset = toys / "weights.safetensors", toys / "toy.safetensors"
+    page = judge(open_dataset(dataset), open_checkpoint(checkpoint), "gt")
+    assert page.evaluation().as_dict() == json.loads(first)
+
+
+def test_a_store_that_can_not_be_written_is_a_note(run, asked, monkeypatch, tmp_path):
+    usual = run(*asked, "--json")
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("POSE_BASELINE_CACHE", str(tmp_path / "file"))
+    said = run(*asked, "--json")
+    assert (said.code, said.out) == (0, usual.out)
+    assert said.err.startswith(f"note: The result was not kept: {tmp_path / 'file'} can't be")
+    assert said.err.count("\n") == 1
+
+
+def test_kept_results_are_cleared_where_asked(run, asked, monkeypatch, tmp_path):
+    monkeypatch.setenv("POSE_BASELINE_CACHE", str(tmp_path / "kept"))
+    first = run(*asked, "--json").out
+    (kept,) = (tmp_path / "kept").iterdir()
+    size = kept.stat().st_size
+    said = run(*asked, "--action", "Sitting", "--clear_results", "--json")
+    assert said.err == f"{size:,} bytes removed from {tmp_path / 'kept'}\n"
+    assert list((tmp_path / "kept").iterdir()) == []
+    assert run(*asked, "--json").out == first

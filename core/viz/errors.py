@@ -1,0 +1,190 @@
+"""Figures of errors over a whole data set: heatmaps by name, and the cumulative curve.
+
+They carry aggregates only, so that a browser never gets a million points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from core.skeleton import H36M_17
+from core.viz.style import CLIPPED_COLOR, ERROR_LIMIT_MM, SIDE_COLORS, VIRIDIS
+
+FloatArray = NDArray[np.floating[Any]]
+
+# No mode bar: its tools are for other figures than these.
+CONFIG = {"displayModeBar": False, "scrollZoom": False, "showTips": False}
+
+ROW_PX = 25
+AROUND_PX = 118
+CURVE_POINTS = 151
+
+# Legs, spine, arms: as the heatmap over time groups them.
+JOINT_ROWS = (
+    *(j for j in H36M_17.joints if j.endswith(("hip", "knee", "ankle"))),
+    *(j for j in H36M_17.joints if j in ("spine", "thorax", "neck", "head")),
+    *(j for j in H36M_17.joints if j.endswith(("shoulder", "elbow", "wrist"))),
+)
+
+
+def spoken(name: str) -> str:
+    """Write a joint's name as people do."""
+    return name.replace("_", " ")
+
+
+def joint_heatmap(names: Sequence[str], joints: Sequence[str], values: FloatArray) -> go.Figure:
+    """Draw joints down, actions or cameras across.
+
+    Args:
+        names: A columns.
+        joints: J rows, by their names in the skeleton.
+        values: (A, J) mm; NaN leaves a cell empty.
+    """
+    grouped = [j for j in JOINT_ROWS if j in joints]
+    order = [list(joints).index(joint) for joint in grouped]
+    return error_heatmap(grouped, names, np.asarray(values).T[order])
+
+
+def error_heatmap(rows: Sequence[str], columns: Sequence[str], values: FloatArray) -> go.Figure:
+    """Draw mean errors on the one scale of all errors; what is beyond it has its own colour.
+
+    A click on a cell selects a point whose `customdata` is (row name, column name).
+
+    Args:
+        rows: R names, from the top.
+        columns: C names.
+        values: (R, C) mm; NaN leaves a cell empty.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    known = np.isfinite(values)
+    beyond = known & (values > ERROR_LIMIT_MM)
+    labels = [spoken(row) for row in rows]
+    figure = go.Figure()
+    figure.add_heatmap(
+        x=list(columns),
+        y=labels,
+        z=_cells(values, known),
+        zmin=0,
+        zmax=ERROR_LIMIT_MM,
+        colorscale=[[i / (len(VIRIDIS) - 1), color] for i, color in enumerate(VIRIDIS)],
+        colorbar={"title": {"text": "mm"}, "thickness": 10, "outlinewidth": 0, "dtick": 50},
+        texttemplate="%{z:.1f}",
+        textfont={"size": 11},
+        xgap=1,
+        ygap=1,
+        hoverinfo="skip",
+    )
+    if beyond.any():
+        figure.add_heatmap(
+            x=list(columns),
+            y=labels,
+            z=_cells(values, beyond),
+            colorscale=[[0, CLIPPED_COLOR], [1, CLIPPED_COLOR]],
+            showscale=False,
+            texttemplate="%{z:.1f}",
+            textfont={"size": 11},
+            xgap=1,
+            ygap=1,
+            hoverinfo="skip",
+        )
+    # Heatmaps can't be selected from, so unseen markers lie on their cells.
+    places = np.argwhere(known)
+    figure.add_scatter(
+        x=[columns[c] for _, c in places],
+        y=[labels[r] for r, _ in places],
+        customdata=[[rows[r], columns[c]] for r, c in places],
+        text=[f"{values[r, c]:.1f} mm" for r, c in places],
+        mode="markers",
+        marker={"symbol": "square", "size": ROW_PX - 3, "opacity": 0},
+        selected={"marker": {"opacity": 0}},
+        unselected={"marker": {"opacity": 0}},
+        hovertemplate="%{y}, %{x}<br><b>%{text}</b><extra></extra>",
+        showlegend=False,
+    )
+    figure.update_layout(
+        height=AROUND_PX + ROW_PX * len(rows),
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        clickmode="event+select",
+        dragmode=False,
+        hovermode="closest",
+        xaxis={
+            "type": "category",
+            "categoryarray": list(columns),
+            "tickangle": -45 if len(columns) > 4 else 0,
+            "showgrid": False,
+            "zeroline": False,
+            "automargin": True,
+        },
+        yaxis={
+            "type": "category",
+            "categoryarray": labels,
+            "autorange": "reversed",
+            "showgrid": False,
+            "zeroline": False,
+            "automargin": True,
+            "dtick": 1,
+        },
+    )
+    return figure
+
+
+def _cells(values: FloatArray, drawn: NDArray[np.bool_]) -> list[list[float | None]]:
+    """Leave out the cells that are not drawn, as Plotly does it."""
+    return [
+        [float(value) if shown else None for value, shown in zip(row, mask, strict=True)]
+        for row, mask in zip(values, drawn, strict=True)
+    ]
+
+
+def cumulative_curve(frames: Mapping[str, FloatArray], first: str) -> go.Figure:
+    """Draw which share of frames has at most an error.
+
+    Args:
+        frames: a label -> errors (N,) of frames, mm; NaN is left out.
+        first: the label drawn as a solid line.
+    """
+    figure = go.Figure()
+    thresholds = np.linspace(0, ERROR_LIMIT_MM, CURVE_POINTS)
+    for label, errors in frames.items():
+        sorted_errors = np.sort(np.asarray(errors)[np.isfinite(errors)])
+        if not len(sorted_errors):
+            continue
+        below = np.searchsorted(sorted_errors, thresholds, side="right") / len(sorted_errors)
+        figure.add_scatter(
+            x=thresholds,
+            y=100 * below,
+            name=label,
+            mode="lines",
+            line={
+                "color": SIDE_COLORS["middle"],
+                "width": 3 if label == first else 2,
+                "dash": "solid" if label == first else "dot",
+            },
+            hovertemplate="%{y:.1f} % of frames<extra>" + label + "</extra>",
+        )
+    figure.update_layout(
+        height=AROUND_PX + ROW_PX * len(H36M_17),
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        hovermode="x unified",
+        dragmode=False,
+        legend={"x": 0.98, "xanchor": "right", "y": 0.04, "yanchor": "bottom"},
+        xaxis={
+            "title": {"text": "error of a frame (mm), at most"},
+            "range": [0, ERROR_LIMIT_MM],
+            "dtick": 25,
+            "hoverformat": ".0f",
+            "fixedrange": True,
+        },
+        yaxis={
+            "title": {"text": "share of frames (%)"},
+            "range": [0, 101],
+            "dtick": 25,
+            "fixedrange": True,
+        },
+    )
+    return figure

@@ -1,0 +1,137 @@
+"""The columns of a kept result: errors of each frame and joint, and the sums behind the tables.
+
+N frames of R recordings lie one after another; J counts the joints of a joint set:
+
+    offsets                 (R + 1,) int64: recording i has frames offsets[i] to offsets[i + 1]
+    errors.1, errors.2      (N, 17) float32, mm: joints of H36M_17 under Protocol #1 and #2; NaN
+                            where a joint is missing
+    velocity                (N,) float32, mm per frame: how much the step from the frame before
+                            differs from the true step, mean of 17 joints; NaN in a first frame
+    scaled                  (N,) float32, mm: N-MPJPE of the frame
+    bones                   (N,) float32, mm: how far bone lengths are off, mean of 16 bones
+    asymmetry               (N,) float32, mm: left to right difference of predicted bones, mean
+    frames.J                (R,) int64: frames with all J joints, for J = 17, 16, 14
+    sums.P.J                (R, J) float64, mm: errors under Protocol #P summed over these frames
+
+float32 holds an error of 100 mm to 0.000004 mm; tables come from the float64 sums. The metadata
+has keys, frame rates and provenance. Columns per frame also hold what tables leave out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.dataset import Dataset, Entry
+from core.errors import PoseFormatError
+from core.metrics import (
+    align_procrustes,
+    align_scale,
+    bone_length_errors,
+    joint_errors,
+    left_right_differences,
+    velocity_errors,
+)
+from core.skeleton import H36M_17
+from core.workflows.evaluate import JOINT_SETS, FloatArray, JointSet, frame_errors
+from core.workflows.lift import PoseLifter, Protocol, relative_to_root
+
+PROTOCOLS: tuple[Protocol, ...] = (1, 2)
+PER_FRAME = ("velocity", "scaled", "bones", "asymmetry")
+
+LEFT = tuple(b for b, side in zip(H36M_17.bones, H36M_17.bone_sides, strict=True) if side == "left")
+RIGHT = tuple((H36M_17.flip_order[a], H36M_17.flip_order[b]) for a, b in LEFT)
+
+
+def computed(
+    dataset: Dataset,
+    lifter: PoseLifter,
+    source: str,
+    entries: tuple[Entry, ...],
+    progress: Callable[[int, int], None] | None,
+) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Compute columns, and the metadata of recordings: keys and fps; provenance is the caller's.
+
+    Args:
+        dataset: its entries are loaded one after another.
+        lifter: the checkpoint.
+        source: name of the 2D source.
+        entries: what to evaluate; recordings without truth are left out.
+        progress: called with frames done and frames in all; it may raise to stop.
+
+    Raises:
+        PoseFormatError: no frame has all joints, or statistics are missing.
+    """
+    in_all = sum(entry.frames for entry in entries)
+    columns: dict[str, NDArray[Any]] = {
+        **{f"errors.{p}": np.empty((in_all, 17), dtype=np.float32) for p in PROTOCOLS},
+        **{name: np.empty(in_all, dtype=np.float32) for name in PER_FRAME},
+    }
+    frames: dict[JointSet, list[int]] = {joints: [] for joints in JOINT_SETS}
+    sums: dict[str, list[FloatArray]] = {f"sums.{p}.{j}": [] for p in PROTOCOLS for j in JOINT_SETS}
+    evaluated: list[Entry] = []
+    offsets = [0]
+    for found in frame_errors(dataset, lifter, source, entries):
+        recording = dataset.load(found.entry.key)
+        if recording.truth is None:
+            continue
+        truth = relative_to_root(recording.truth).positions
+        rows = slice(offsets[-1], offsets[-1] + found.entry.frames)
+        for protocol in PROTOCOLS:
+            columns[f"errors.{protocol}"][rows] = found.errors[protocol]
+        for name, values in _per_frame(found.predictions, truth).items():
+            columns[name][rows] = values
+        for joint_set in JOINT_SETS:
+            errors = found.errors
+            if joint_set != 17:
+                errors = _errors_of(joint_set, found.predictions, truth, found.errors[1])
+            complete = np.isfinite(np.concatenate([*errors.values()], axis=1)).all(axis=1)
+            frames[joint_set].append(int(complete.sum()))
+            for protocol in PROTOCOLS:
+                total = errors[protocol][complete].sum(axis=0)
+                sums[f"sums.{protocol}.{joint_set}"].append(total)
+        evaluated.append(found.entry)
+        offsets.append(rows.stop)
+        if progress is not None:
+            progress(rows.stop, in_all)
+    if not any(map(sum, frames.values())):
+        raise PoseFormatError(
+            f"no frame to evaluate: of {in_all} frames none has all joints in 2D and 3D",
+            file=dataset.title,
+            place=f"2D source {source}",
+        )
+    arrays: dict[str, NDArray[Any]] = {
+        **{name: np.ascontiguousarray(column[: offsets[-1]]) for name, column in columns.items()},
+        "offsets": np.array(offsets, dtype=np.int64),
+        **{f"frames.{j}": np.array(counts, dtype=np.int64) for j, counts in frames.items()},
+        **{name: np.stack(totals) for name, totals in sums.items()},
+    }
+    metadata = {
+        "keys": [list(asdict(entry.key).values()) for entry in evaluated],
+        "fps": [entry.fps for entry in evaluated],
+    }
+    return arrays, metadata
+
+
+def _per_frame(predictions: FloatArray, truth: FloatArray) -> dict[str, FloatArray]:
+    first = np.full(min(len(truth), 1), np.nan)
+    velocity = velocity_errors(predictions, truth).mean(axis=1) if len(truth) > 1 else first[:0]
+    return {
+        "velocity": np.concatenate([first, velocity]),
+        "scaled": joint_errors(align_scale(predictions, truth), truth).mean(axis=1),
+        "bones": bone_length_errors(predictions, truth, H36M_17.bones).mean(axis=1),
+        "asymmetry": left_right_differences(predictions, LEFT, RIGHT).mean(axis=1),
+    }
+
+
+def _errors_of(
+    joint_set: JointSet, predictions: FloatArray, truth: FloatArray, unaligned: FloatArray
+) -> dict[Protocol, FloatArray]:
+    """Measure fewer joints: Protocol #2 aligns on those that count."""
+    counted = H36M_17.indices(JOINT_SETS[joint_set])
+    aligned = align_procrustes(predictions[:, counted], truth[:, counted]).aligned
+    return {1: unaligned[:, counted], 2: joint_errors(aligned, truth[:, counted])}

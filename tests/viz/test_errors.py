@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from core.skeleton import H36M_17
+from core.viz.errors import JOINT_ROWS, cumulative_curve, error_heatmap, joint_heatmap
+from core.viz.style import CLIPPED_COLOR, ERROR_LIMIT_MM, VIRIDIS
+
+ACTIONS = ("Walking", "Sitting", "SittingDown")
+
+
+def values() -> np.ndarray:
+    return np.arange(3 * 17, dtype=float).reshape(3, 17)
+
+
+def test_every_joint_has_one_row_and_limbs_stand_together() -> None:
+    assert sorted(JOINT_ROWS) == sorted(H36M_17.joints)
+    assert JOINT_ROWS[0] == "hip"
+    assert JOINT_ROWS[-1].endswith("wrist")
+
+
+def test_cells_keep_their_joint_and_action() -> None:
+    figure = joint_heatmap(ACTIONS, H36M_17.joints, values())
+    cells, points = figure.data
+    row = list(cells.y).index("left knee")
+    assert cells.z[row][list(cells.x).index("Sitting")] == 17 + H36M_17.index("left_knee")
+    point = [list(c) for c in points.customdata].index(["left_knee", "Sitting"])
+    assert (points.x[point], points.y[point]) == ("Sitting", "left knee")
+    assert points.text[point] == "22.0 mm"
+
+
+def test_errors_have_the_one_scale_and_no_figure_its_own() -> None:
+    cells = error_heatmap(("S9",), ("Walking",), np.array([[40.0]])).data[0]
+    assert (cells.zmin, cells.zmax) == (0, ERROR_LIMIT_MM)
+    assert cells.colorscale[0][1] == VIRIDIS[0]
+    assert cells.colorbar.title.text == "mm"
+
+
+def test_what_is_beyond_the_scale_has_a_colour_that_the_scale_lacks() -> None:
+    figure = error_heatmap(("S9", "S11"), ("Walking",), np.array([[40.0], [190.0]]))
+    assert len(figure.data) == 3
+    beyond = figure.data[1]
+    assert [row[0] for row in beyond.z] == [None, 190.0]
+    assert {color for _, color in beyond.colorscale} == {CLIPPED_COLOR}
+
+
+def test_a_cell_without_frames_is_empty_and_nothing_to_click() -> None:
+    figure = error_heatmap(("S9", "S11"), ("Walking",), np.array([[40.0], [np.nan]]))
+    cells, points = figure.data
+    assert [row[0] for row in cells.z] == [40.0, None]
+    assert len(points.x) == 1
+
+
+def test_camera_names_stay_names() -> None:
+    figure = error_heatmap(("hip",), ("54138969", "55011271"), np.array([[1.0, 2.0]]))
+    assert figure.layout.xaxis.type == "category"
+
+
+def test_the_curve_counts_the_frames_up_to_an_error() -> None:
+    errors = np.array([10.0, 20.0, 20.0, 400.0, np.nan])
+    figure = cumulative_curve({"#1": errors, "#2": errors / 2}, "#1")
+    first, second = figure.data
+    at = dict(zip(first.x, first.y, strict=True))
+    assert at[0] == 0
+    assert at[10] == pytest.approx(25)
+    assert at[20] == pytest.approx(75)
+    assert at[ERROR_LIMIT_MM] == pytest.approx(75)
+    assert (first.line.dash, second.line.dash) == ("solid", "dot")
+
+
+def test_the_curve_leaves_out_what_has_no_frames() -> None:
+    assert not cumulative_curve({"#1": np.array([np.nan])}, "#1").data
+
+
+def test_units_stand_on_the_axes_of_the_curve() -> None:
+    layout = cumulative_curve({"#1": np.array([1.0])}, "#1").layout
+    assert "mm" in layout.xaxis.title.text
+    assert "%" in layout.yaxis.title.text
