@@ -101,19 +101,13 @@ class Progress:
         )
 
 
-def checkpoint_names() -> dict[str, str]:
-    """Name the checkpoints that the picker offers, as it does."""
-    files = st.session_state.get(loaders.CHECKPOINTS_OPENED, {})
-    return {**pickers.CHECKPOINT_TITLES, **{spec: pickers.name_of_path(spec) for spec in files}}
-
-
 def rows_of(
     data: Dataset, found: Results, spec: str, joint_set: JointSet
 ) -> tuple[paper_table.Row, ...]:
     """Collect published rows, what else was judged on this data, and the chosen one last."""
     others: list[paper_table.Row] = []
-    names = checkpoint_names()
-    for other, name in names.items():
+    opened = st.session_state.get(loaders.CHECKPOINTS_OPENED, {})
+    for other in (*pickers.CHECKPOINT_TITLES, *opened):
         model = loaders.checkpoint(other)
         for source in data.sources:
             if (other, source) == (spec, found.source):
@@ -124,8 +118,12 @@ def rows_of(
             else:
                 known = results.kept(data, PoseLifter(model), source)
             if known is not None:
-                others.extend(paper_table.own_rows(known.evaluation(joint_set), name))
-    own = paper_table.own_rows(found.evaluation(joint_set), names[spec])
+                others.extend(
+                    paper_table.own_rows(
+                        known.evaluation(joint_set), pickers.checkpoint_title(other)
+                    )
+                )
+    own = paper_table.own_rows(found.evaluation(joint_set), pickers.checkpoint_title(spec))
     return (*paper_table.published_rows(data, joint_set), *others, *own)
 
 
@@ -320,8 +318,10 @@ def open_in_browse(key: Key, place: int, source: str) -> None:
 frame.show("Errors by action")
 with frame.errors_shown(), st.sidebar:
     data = pickers.pick_dataset()
-    model = pickers.pick_checkpoint()
+    chosen = pickers.pick_checkpoint()
     source = choice.pick_from_list("2D input", "input", data.sources)
+    spec = pickers.suited(chosen, source)
+    model = loaders.checkpoint(spec)
     asked = choice.pick_from_row(
         "Protocol",
         "protocol",
@@ -344,7 +344,7 @@ choice.say_what_the_link_missed()
 st.title("Errors by action")
 with frame.errors_shown():
     found = judged(data, model, source)
-    rows = rows_of(data, found, choice.store()["checkpoint"], joint_set)
+    rows = rows_of(data, found, spec, joint_set)
 tag = data.digest[:8]
 show_table(data, rows, joint_set)
 show_figures(found, protocol, joint_set, tag)

@@ -19,12 +19,9 @@ if TYPE_CHECKING:
 Protocol = Literal[1, 2]
 
 DATASET_TITLES = {"balancing": "Balancing (recorded)", "synthetic": "Synthetic (Human3.6M's shape)"}
+CHECKPOINT_TITLES = {"gt": "Trained on GT 2D", "detector": "Trained on detector 2D"}
+# The choice to leave it to the 2D input which of those lifts.
 SUITED = "suited"
-CHECKPOINT_TITLES = {
-    SUITED: "Suited to the 2D input",
-    "gt": "Trained on GT 2D",
-    "detector": "Trained on detector 2D",
-}
 
 
 @dataclass(frozen=True)
@@ -51,14 +48,25 @@ def name_of_path(spec: str) -> str:
     return f"{path.parent.name}/{path.name}" if path.parent.name else path.name
 
 
+def checkpoint_title(spec: str) -> str:
+    """Call a checkpoint as the picker does."""
+    if spec == SUITED:
+        return "Suited to the 2D input"
+    return CHECKPOINT_TITLES.get(spec) or name_of_path(spec)
+
+
 def pick() -> Selection:
     """Draw the pickers of data set, checkpoint and recording."""
     data = pick_dataset()
     chosen = pick_checkpoint()
     key, source = pick_recording(data)
     steps(data, key)
-    spec = opening.checkpoint_for(source) if chosen == SUITED else chosen
-    return Selection(data, loaders.checkpoint(spec), key, source)
+    return Selection(data, loaders.checkpoint(suited(chosen, source)), key, source)
+
+
+def suited(chosen: str, source: str) -> str:
+    """Name the checkpoint that is meant by what was chosen, for a 2D source."""
+    return opening.checkpoint_for(source) if chosen == SUITED else chosen
 
 
 def pick_view(recording: Recording) -> View:
@@ -109,7 +117,7 @@ def pick_checkpoint() -> str:
         loaders.CHECKPOINTS_OPENED, {}
     )
     asked = choice.store().get("checkpoint", "")
-    options = [*CHECKPOINT_TITLES, *opened]
+    options = [SUITED, *CHECKPOINT_TITLES, *opened]
     if asked and asked not in options and Path(asked).exists():
         loaders.checkpoint(asked)
         opened[asked] = None
@@ -118,7 +126,7 @@ def pick_checkpoint() -> str:
         "Checkpoint",
         "checkpoint",
         options,
-        show=lambda s: CHECKPOINT_TITLES.get(s) or name_of_path(s),
+        show=checkpoint_title,
         help="Two ship: one trained on exact 2D, one on a detector's. “Suited” takes the one for "
         "the 2D input chosen below.",
     )
