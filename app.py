@@ -10,22 +10,6 @@ from core.viz.browse import browse_packet
 from core.workflows import export
 from pages.components import choice, frame, loaders, pickers, viewer
 
-
-def middle_of(frames: int) -> int:
-    """A frame in mid-motion, where a recording that nobody placed yet is opened."""
-    return frames // 2
-
-
-def frame_to_show(frames: int, recording: str) -> int:
-    """Take the frame from the link or the last pause; another recording starts in mid-motion."""
-    stored = choice.store().get("frame", "")
-    seen = st.session_state.get("browse_recording")
-    st.session_state["browse_recording"] = recording
-    if stored.isdecimal() and seen in (None, recording) and int(stored) < frames:
-        return int(stored)
-    return middle_of(frames)
-
-
 frame.show("Browse")
 with frame.errors_shown(), st.sidebar:
     selection = pickers.pick()
@@ -44,11 +28,9 @@ packet = browse_packet(
 if selection.data.kind == "synthetic":
     # In the title it goes with every saved figure, too.
     packet = replace(packet, title=f"Synthetic · {packet.title}")
-# The camera may change under a moment in time, the rest is another motion.
-motion = (
-    f"{selection.data.digest}/{selection.key.subject}/{selection.key.action}/{selection.key.take}"
+start = choice.frame_to_show(
+    len(lifted.prediction), pickers.motion_of(selection.data, selection.key)
 )
-start = frame_to_show(len(lifted.prediction), motion)
 state = viewer.show(packet, key="browse", frame=start)
 choice.store()["frame"] = str(state.frame)
 choice.write_address()

@@ -310,8 +310,7 @@ def open_in_browse(key: Key, place: int, source: str) -> None:
         frame=str(place),
     )
     # Browse starts another recording in mid-motion unless it has seen none.
-    for seen in ("motion_shown", "browse_recording"):
-        st.session_state.pop(seen, None)
+    st.session_state.pop("motion_shown", None)
     st.switch_page("app.py")
 
 

@@ -16,13 +16,20 @@ FIELDS = (
     "data", "checkpoint", "subject", "action", "take", "camera", "input", "protocol", "space",
     "frame",
 )  # fmt: skip
+# What the Compare page asks twice, for A and for B, instead of once.
+TWICE = ("input", "checkpoint")
+COMPARED = tuple(
+    twin for name in FIELDS for twin in ((f"a_{name}", f"b_{name}") if name in TWICE else (name,))
+)
 
 
 def store() -> dict[str, str]:
     """Return the session's choice; the first call reads it from the address."""
     if STORE not in st.session_state:
         asked = st.query_params
-        st.session_state[STORE] = {name: asked[name] for name in FIELDS if name in asked}
+        st.session_state[STORE] = {
+            name: asked[name] for name in {*FIELDS, *COMPARED} if name in asked
+        }
         st.session_state["asked_by_link"] = dict(st.session_state[STORE])
     chosen: dict[str, str] = st.session_state[STORE]
     return chosen
@@ -103,9 +110,19 @@ def _keep(name: str, value: str) -> str:
     return value
 
 
-def write_address() -> None:
-    """Put the choice into the address, if it changed."""
-    wanted = {name: store()[name] for name in FIELDS if name in store()}
+def frame_to_show(frames: int, motion: str) -> int:
+    """Take the frame from the link or the last pause; another motion starts in its middle."""
+    stored = store().get("frame", "")
+    seen = st.session_state.get("motion_shown")
+    st.session_state["motion_shown"] = motion
+    if stored.isdecimal() and seen in (None, motion) and int(stored) < frames:
+        return int(stored)
+    return frames // 2
+
+
+def write_address(fields: Sequence[str] = FIELDS) -> None:
+    """Put the choice into the address, if it changed; `fields` are those that the page asks."""
+    wanted = {name: store()[name] for name in fields if name in store()}
     if st.query_params.to_dict() != wanted:
         st.query_params.from_dict(wanted)
 
@@ -113,4 +130,6 @@ def write_address() -> None:
 def say_what_the_link_missed() -> None:
     """Tell once which parts of a shared link this data does not have, and what is shown."""
     for name, asked, value in st.session_state.pop("link_misses", []):
-        st.toast(f"The link asks for {name} “{asked}”, which is not here. Showing “{value}”.")
+        owner = {"a_": "A's ", "b_": "B's "}.get(name[:2], "")
+        words = owner + name[2:] if owner else name
+        st.toast(f"The link asks for {words} “{asked}”, which is not here. Showing “{value}”.")

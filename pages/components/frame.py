@@ -18,6 +18,7 @@ from pages.components import choice
 PRODUCT = "Pose Baseline Studio"
 PAGES = (
     ("app.py", "Browse"),
+    ("pages/compare.py", "Compare"),
     ("pages/errors.py", "Errors"),
     ("pages/files.py", "Open files"),
 )

@@ -69,9 +69,10 @@ def _lifted(
     source: str,
     key: Key,
 ) -> lift.LiftedRecording:
-    return lift.lift_recording(_lifter(_model, model_digest), _data, _data.load(key), source)
+    return lift.lift_recording(lifter(_model, model_digest), _data, _data.load(key), source)
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def _lifter(_model: Checkpoint, model_digest: str) -> lift.PoseLifter:  # noqa: ARG001
+def lifter(_model: Checkpoint, model_digest: str) -> lift.PoseLifter:  # noqa: ARG001
+    """Make a checkpoint ready for work, once a server."""
     return lift.PoseLifter(_model)

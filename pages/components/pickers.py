@@ -59,14 +59,20 @@ def pick() -> Selection:
     """Draw the pickers of data set, checkpoint and recording."""
     data = pick_dataset()
     chosen = pick_checkpoint()
-    key, source = pick_recording(data)
-    steps(data, key)
-    return Selection(data, loaders.checkpoint(suited(chosen, source)), key, source)
+    entry = pick_recording(data)
+    source = row_or_list("2D input", "input", list(entry.sources))
+    steps(data, entry.key)
+    return Selection(data, loaders.checkpoint(suited(chosen, source)), entry.key, source)
 
 
 def suited(chosen: str, source: str) -> str:
     """Name the checkpoint that is meant by what was chosen, for a 2D source."""
     return opening.checkpoint_for(source) if chosen == SUITED else chosen
+
+
+def motion_of(data: Dataset, key: Key) -> str:
+    """Name what a moment in time belongs to: the camera may change under it."""
+    return f"{data.digest}/{key.subject}/{key.action}/{key.take}"
 
 
 def pick_view(recording: Recording) -> View:
@@ -111,39 +117,53 @@ def pick_dataset() -> Dataset:
     return loaders.dataset(spec)
 
 
-def pick_checkpoint() -> str:
-    """Offer what ships and what this session or its link opened; return its name or path."""
+def pick_checkpoint(
+    name: str = "checkpoint",
+    label: str = "Checkpoint",
+    default: str | None = None,
+    *,
+    may_follow_input: bool = True,
+) -> str:
+    """Offer what ships and what this session or its link opened; return its name or path.
+
+    Args:
+        name: the field of the choice.
+        label: for people.
+        default: what is chosen first.
+        may_follow_input: offer to leave it to the 2D input, too; `suited` resolves it.
+    """
     opened: dict[str, Checkpoint | None] = st.session_state.setdefault(
         loaders.CHECKPOINTS_OPENED, {}
     )
-    asked = choice.store().get("checkpoint", "")
-    options = [SUITED, *CHECKPOINT_TITLES, *opened]
+    asked = choice.store().get(name, "")
+    options = [*((SUITED,) if may_follow_input else ()), *CHECKPOINT_TITLES, *opened]
     if asked and asked not in options and Path(asked).exists():
         loaders.checkpoint(asked)
         opened[asked] = None
         options.append(asked)
     return choice.pick_from_list(
-        "Checkpoint",
-        "checkpoint",
+        label,
+        name,
         options,
+        default=default,
         show=checkpoint_title,
-        help="Two ship: one trained on exact 2D, one on a detector's. “Suited” takes the one for "
-        "the 2D input chosen below.",
+        help="Two ship: one trained on exact 2D, one on a detector's."
+        + " “Suited” takes the one for the 2D input chosen below." * may_follow_input,
     )
 
 
-def pick_recording(data: Dataset) -> tuple[Key, str]:
-    """Offer subject, action, take, camera and 2D source, each narrowed by the ones before."""
+def pick_recording(data: Dataset) -> Entry:
+    """Offer subject, action, take and camera, each narrowed by the ones before."""
     entries: tuple[Entry, ...] = data.entries
     tests = [s for s in data.subjects if data.splits.get(s) == "test"]
     subjects = [*tests, *(s for s in data.subjects if s not in tests)]
-    subject = _row_or_list("Subject", "subject", subjects)
+    subject = row_or_list("Subject", "subject", subjects)
     entries = tuple(e for e in entries if e.key.subject == subject)
     actions = in_paper_order(e.key.action for e in entries)
     default = "Walking" if "Walking" in actions else None
     action = choice.pick_from_list("Action", "action", actions, default=default)
     entries = tuple(e for e in entries if e.key.action == action)
-    take = _row_or_list("Take", "take", list(dict.fromkeys(e.key.take for e in entries)))
+    take = row_or_list("Take", "take", list(dict.fromkeys(e.key.take for e in entries)))
     entries = tuple(e for e in entries if e.key.take == take)
     cameras = [e.key.camera for e in entries]
     camera = choice.pick_from_row(
@@ -153,16 +173,14 @@ def pick_recording(data: Dataset) -> tuple[Key, str]:
         show=lambda c: str(cameras.index(c) + 1),
         help=" · ".join(f"{i}: {c}" for i, c in enumerate(cameras, 1)),
     )
-    entry = next(e for e in entries if e.key.camera == camera)
-    source = _row_or_list("2D input", "input", list(entry.sources))
-    return entry.key, source
+    return next(e for e in entries if e.key.camera == camera)
 
 
-def _row_or_list(label: str, name: str, options: list[str]) -> str:
-    # A row of buttons shows all choices at once, as long as they fit in one line.
+def row_or_list(label: str, name: str, options: list[str], default: str | None = None) -> str:
+    """Offer a row of buttons, which shows all choices at once, as long as they fit in one line."""
     if sum(len(option) + 4 for option in options) <= 34:
-        return choice.pick_from_row(label, name, options)
-    return choice.pick_from_list(label, name, options)
+        return choice.pick_from_row(label, name, options, default=default)
+    return choice.pick_from_list(label, name, options, default=default)
 
 
 def steps(data: Dataset, key: Key) -> None:

@@ -1,0 +1,104 @@
+"""Long work in the background: it goes on while its visitor looks around, and can be stopped.
+
+A job belongs to the server and is found by what it computes, so that two visitors who ask for
+the same share it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+import streamlit as st
+
+from core.errors import PoseFormatError
+
+T = TypeVar("T")
+Progress = Callable[[int, int], None]
+
+# Results kept; the oldest goes first.
+KEPT = 32
+
+
+class Stopped(Exception):  # noqa: N818  nothing went wrong
+    """Ends a job's work from within its progress report."""
+
+
+class Job(Generic[T]):
+    """One piece of work in a thread of its own.
+
+    Attributes:
+        result: what came out, once `running` is False and `error` is None.
+        error: what was wrong, for people.
+        done, in_all: how far it is.
+    """
+
+    def __init__(self, work: Callable[[Progress], T]) -> None:
+        self.result: T | None = None
+        self.error: str | None = None
+        self.done, self.in_all = 0, 0
+        self._stop = threading.Event()
+        self._started = time.monotonic()
+        self._thread = threading.Thread(target=self._run, args=(work,), daemon=True)
+        self._thread.start()
+
+    @property
+    def running(self) -> bool:
+        """Tell whether it still works."""
+        return self._thread.is_alive()
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Estimate from the pace so far; None before the first report."""
+        spent = time.monotonic() - self._started
+        return spent * (self.in_all - self.done) / self.done if self.done else None
+
+    def stop(self) -> None:
+        """Ask it to end at its next report."""
+        self._stop.set()
+
+    def wait(self, seconds: float) -> None:
+        """Wait for its end, but not for longer."""
+        self._thread.join(seconds)
+
+    def _run(self, work: Callable[[Progress], T]) -> None:
+        try:
+            self.result = work(self._report)
+        except Stopped:
+            self.error = "Stopped."
+        except PoseFormatError as error:
+            self.error = str(error)
+
+    def _report(self, done: int, in_all: int) -> None:
+        self.done, self.in_all = done, in_all
+        if self._stop.is_set():
+            raise Stopped
+
+
+@st.cache_resource
+def all_jobs() -> dict[Hashable, Job]:
+    """Return the server's jobs, by what they compute."""
+    return {}
+
+
+def find(key: Hashable) -> Job | None:
+    """Find a job that runs or is done."""
+    return all_jobs().get(key)
+
+
+def start(key: Hashable, work: Callable[[Progress], T]) -> Job[T]:
+    """Start a job and keep its result for later."""
+    jobs = all_jobs()
+    for old in [k for k, job in list(jobs.items()) if not job.running][: max(len(jobs) - KEPT, 0)]:
+        jobs.pop(old, None)
+    jobs[key] = Job(work)
+    return jobs[key]
+
+
+def forget(key: Hashable) -> None:
+    """Stop a job, if it runs, and drop it."""
+    job = all_jobs().pop(key, None)
+    if job is not None:
+        job.stop()
