@@ -12,6 +12,7 @@ from core.dataset import Dataset, Entry
 from core.viz.compare import Lifted, compare_packet, scatter
 from core.workflows import compare as comparing
 from pages.components import choice, frame, jobs, loaders, pickers, viewer
+from pages.components import figure as figure_view
 
 if TYPE_CHECKING:
     from core.checkpoint import Checkpoint
@@ -207,4 +208,4 @@ compare_test_set(data, a, b, view.protocol)
 figure = scatter(recording, *drawn, protocol=view.protocol)
 if figure is not None:
     st.subheader("2D error against 3D error, frame by frame", anchor=False)
-    st.plotly_chart(figure, key="scatter", config={"displayModeBar": False})
+    figure_view.show(figure, "scatter", "2D error (px) against 3D error (mm), frame by frame")

@@ -16,6 +16,7 @@ from core.viz import errors as figures
 from core.workflows import evaluate, paper_table, results
 from core.workflows.lift import PoseLifter
 from pages.components import choice, frame, loaders, pickers
+from pages.components import figure as figure_view
 from pages.components import paper_table as table_view
 
 if TYPE_CHECKING:
@@ -176,26 +177,23 @@ def show_figures(found: Results, protocol: results.Protocol, joint_set: JointSet
             by: results.By = "camera" if shown == "Joint × camera" else "action"
             figure = figures.joint_heatmap(*found.joint_table(protocol, by))
         key = f"errors_heatmap_{shown}_{tag}"
-        # On a phone the cells keep room for their figures; the heatmap scrolls in its place.
-        st.html("<style>.st-key-errors_heatmap { overflow-x: auto; }"
-                ".st-key-errors_heatmap > * { min-width: 680px; }</style>")  # fmt: skip
-        with st.container(key="errors_heatmap"):
-            st.plotly_chart(
-                figure,
-                key=key,
-                on_select=lambda: narrow(key, str(shown), tag),
-                selection_mode="points",
-                config=figures.CONFIG,
-            )
+        figure_view.show(
+            figure,
+            "errors_heatmap",
+            f"Mean error by {shown.lower()}, mm, Protocol #{protocol}",
+            key=key,
+            on_select=lambda: narrow(key, str(shown), tag),
+            min_width_px=680,
+        )
     with right:
         st.caption("Share of frames with at most this error, mean of 17 joints")
         labels = {p: f"Protocol #{p}" for p in results.PROTOCOLS}
-        st.plotly_chart(
+        figure_view.show(
             figures.cumulative_curve(
                 {label: found.frame_errors(p) for p, label in labels.items()}, labels[protocol]
             ),
-            key="errors_curve",
-            config=figures.CONFIG,
+            "errors_curve",
+            "Share of frames with at most an error (mm)",
         )
 
 

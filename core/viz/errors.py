@@ -17,9 +17,6 @@ from core.viz.style import CLIPPED_COLOR, ERROR_LIMIT_MM, SIDE_COLORS, VIRIDIS
 
 FloatArray = NDArray[np.floating[Any]]
 
-# No mode bar: its tools are for other figures than these.
-CONFIG = {"displayModeBar": False, "scrollZoom": False, "showTips": False}
-
 ROW_PX = 25
 AROUND_PX = 118
 CURVE_POINTS = 151

@@ -39,13 +39,19 @@ export default async function (component) {
 }
 """
 
+
+def loaded_from(name: str) -> str:
+    """Write a component's JavaScript: what `name` is in the module that its data names."""
+    return _LOAD % (name, name)
+
+
 _viewer = st.components.v2.component(
     "pose_viewer",
     css=(ASSETS / "viewer.css").read_text(encoding="utf-8"),
-    js=_LOAD % ("mount", "mount"),
+    js=loaded_from("mount"),
     isolate_styles=False,
 )
-_control = st.components.v2.component("pose_viewer_control", js=_LOAD % ("control", "control"))
+_control = st.components.v2.component("pose_viewer_control", js=loaded_from("control"))
 
 
 @dataclass(frozen=True)
@@ -90,8 +96,8 @@ def show(packet: Packet, *, key: str, frame: int = 0) -> ViewerState:
     else:
         payload = {
             **packet.payload(),
-            "modules": _url(_MODULES, "main.js"),
-            "plotly": _url(_PLOTLY, "plotly.min.js"),
+            "modules": module_address("main.js"),
+            "plotly": plotly_address(),
             "key": key,
         }
     st.session_state[f"{key}_memory"] = _Memory(
@@ -124,6 +130,16 @@ def _reported_frame(state: Any, timeline: str) -> int | None:
         return None
     frame = position.get("frame")
     return int(frame) if isinstance(frame, int | float) else None
+
+
+def module_address(file: str) -> str:
+    """Where the browser gets one of the viewer's modules."""
+    return _url(_MODULES, file)
+
+
+def plotly_address() -> str:
+    """Where the browser gets plotly.js of the pinned version."""
+    return _url(_PLOTLY, "plotly.min.js")
 
 
 def _url(component: Any, file: str) -> str:

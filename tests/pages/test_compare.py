@@ -26,7 +26,7 @@ def test_it_opens_on_two_inputs_and_says_what_the_detector_costs(page: AppTest) 
     assert page.session_state["pick_a_input"] == "gt"
     assert page.session_state["pick_b_input"] == "openpose"
     assert "Openpose input costs" in page.markdown[0].value
-    assert [c.key for c in page.get("bidi_component")] == ["compare_control", "compare"]
+    assert [c.key for c in page.get("bidi_component")][:2] == ["compare_control", "compare"]
 
 
 def test_balancing_is_summarized_at_once(page: AppTest) -> None:
