@@ -24,6 +24,7 @@ ALLOWED: dict[str, set[str]] = {
     "core.framing": {"core.skeleton"},
     "core.metrics": set(),
     "core.model": {"torch"},
+    "core.inference": {"torch"},
     "core.human36m": {"core.normalization", "core.skeleton"},
     "core.sequence": {"core.skeleton"},
     "core.dataset": {"core.sequence", "core.cameras", "core.normalization", "core.skeleton"},
