@@ -39,6 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     "core.tables": {"core.dataset"},
     "core.published": DATA | {"core.rig"},
     "core.store": set(),
+    "core.perturbation": {"core.framing", "core.skeleton", "core.augmentation", "torch"},
     "core.workflows": {"core", "torch"},
     "core.cli": {"core"},
     "core.__main__": {"core.cli"},

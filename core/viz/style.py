@@ -25,6 +25,10 @@ VIRIDIS = (
 CLIPPED_COLOR = "#D81B60"
 # Differences B - A: below zero A is worse and B better, above zero the other way round.
 DIVERGING = ("#D55E00", "#F0B58A", "#F2F2F2", "#8DBFDD", "#0072B2")
+# Training runs laid over each other: none is a side's colour, and each has a contrast of 3 on the
+# light and on the dark page. Beyond these the lines are dashed.
+RUN_COLORS = ("#009E73", "#C7519C", "#B8860B", "#7E6BD6", "#0E8FA3", "#A0623A")
+RUN_DASHES = ("solid", "dash", "dot")
 
 # Width in px and opacity of bones, and the joints' diameter, by what the figure is.
 BONES: dict[Role, dict[str, float]] = {

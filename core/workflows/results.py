@@ -284,7 +284,7 @@ def judge(
         return found
     entries = chosen(dataset, source, split=split)
     arrays, metadata = computed(dataset, lifter, source, entries, progress)
-    metadata["provenance"] = _provenance(dataset, lifter, source, split)
+    metadata["provenance"] = provenance(dataset, lifter, source, split)
     note = store.save(_name(dataset, lifter, source, split), arrays, metadata)
     return _results(Stored(arrays, metadata), dataset, lifter, source, split, note)
 
@@ -304,15 +304,16 @@ def kept(
 
 def _name(dataset: Dataset, lifter: PoseLifter, source: str, split: Split | None) -> str:
     """Name the file by all that decides its numbers."""
-    decides = _provenance(dataset, lifter, source, split)
+    decides = provenance(dataset, lifter, source, split)
     for title in ("data_set", "checkpoint"):
         del decides[title]
     return hashlib.blake2b(json.dumps(decides, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
-def _provenance(
+def provenance(
     dataset: Dataset, lifter: PoseLifter, source: str, split: Split | None
 ) -> dict[str, Any]:
+    """Collect what decides a result, by content, with the titles of data set and checkpoint."""
     statistics = hashlib.blake2b(digest_size=16)
     known = dataset.statistics
     fallback = (
@@ -362,6 +363,6 @@ def _results(
             for protocol in PROTOCOLS
             for joint_set in JOINT_SETS
         },
-        provenance=_provenance(dataset, lifter, source, split),
+        provenance=provenance(dataset, lifter, source, split),
         note=note,
     )

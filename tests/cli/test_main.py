@@ -15,7 +15,7 @@ from core.cli.progress import ProgressLine
 from tests.cli.conftest import one_line
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("test", "predict", "prepare", "info", "train")
+COMMANDS = ("test", "robustness", "predict", "prepare", "info", "train")
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"]])
@@ -23,7 +23,7 @@ def test_without_a_command_or_with_help_the_commands_are_listed(run, arguments):
     said = run(*arguments)
     assert said.code == 0
     for command in COMMANDS:
-        assert f"    {command} " in said.out
+        assert f"\n    {command}" in said.out
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,0 +1,119 @@
+"""`python -m core robustness`: errors against how bad the 2D input is."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from core.cli.arguments import Commands, WrongUseError, add_statistics, whole_number
+from core.cli.progress import ProgressLine
+
+if TYPE_CHECKING:
+    from core.workflows.robustness import Robustness
+
+FORMATS = ("text", "markdown", "latex", "csv", "json")
+FRAMES = 2000
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "robustness",
+        help="measure how errors grow as the 2D input gets worse",
+        description="Make the 2D input worse, level by level, and measure the errors on an even\n"
+        "sample of frames, per action, Protocol #1 and #2.",
+        epilog="example: python -m core robustness --data_dir balancing --load gt detector \\\n"
+        "             --noise gaussian --levels 0,5,10,15,20",
+    )
+    add = parser.add_argument
+    add("--data_dir", default="data/", metavar="DATA",
+        help="balancing, synthetic, a data set file, or a folder of .pth.tar files "
+        "(default: data/)")  # fmt: skip
+    add("--load", nargs="+", metavar="CHECKPOINT",
+        help="gt, detector or a file; several are compared (default: what suits the 2D "
+        "input)")  # fmt: skip
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--use_hg", action="store_true",
+                        help="2D from the data set's detector (hourglass, openpose)")  # fmt: skip
+    source.add_argument("--input", metavar="SOURCE", help="2D source by name (default: gt)")
+    add("--noise", default="gaussian", metavar="KIND",
+        help="gaussian (px), detector (times a detector's errors), dropped (%% of joints), "
+        "quantisation (px), swaps (%% of frames), scale (times the resolution); default: "
+        "gaussian")  # fmt: skip
+    add("--levels", metavar="N,N,...", help="in the unit of the kind (default: the kind's own)")
+    add("--frames", default=str(FRAMES), metavar="N",
+        help=f"size of the sample, or all (default: {FRAMES})")  # fmt: skip
+    add("--seed", type=int, default=0, metavar="N", help="decides what is drawn (default: 0)")
+    add("--split", choices=("test", "train", "all"), default="test",
+        help="whose subjects (default: test)")  # fmt: skip
+    add_statistics(parser)
+    add("--format", choices=FORMATS, default="text",
+        help="how to print: text (default), markdown, latex (for booktabs), csv or json, both "
+        "with every digit")  # fmt: skip
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure and print."""
+    from core.cli.statistics import with_statistics
+    from core.workflows import robustness
+    from core.workflows.evaluate import pick_source
+    from core.workflows.lift import PoseLifter
+    from core.workflows.open import checkpoint_for, open_checkpoint, open_dataset
+
+    try:
+        perturbation = robustness.perturbation_named(options.noise)
+        levels = perturbation.levels
+        if options.levels is not None:
+            levels = robustness.levels_from(options.levels, perturbation)
+    except ValueError as error:
+        raise WrongUseError(str(error)) from None
+    dataset = open_dataset(options.data_dir)
+    source = pick_source(dataset, options.input, detector=options.use_hg)
+    setting = robustness.Setting(
+        dataset,
+        source,
+        perturbation,
+        levels,
+        size=_size(options.frames),
+        seed=options.seed,
+        split=None if options.split == "all" else options.split,
+    )
+    lifters = [
+        with_statistics(PoseLifter(open_checkpoint(spec)), options.statistics)
+        for spec in dict.fromkeys(options.load or [checkpoint_for(source)])
+    ]
+    with ProgressLine("measuring", "frames") as progress:
+        found = robustness.measure(setting, lifters, progress=progress)
+    if found.note:
+        print(f"note: {found.note}", file=sys.stderr)
+    if options.format == "json":
+        print(json.dumps(found.as_dict(), indent=1))
+    else:
+        print(_report(found, options.format))
+    return 0
+
+
+def _size(text: str) -> int | None:
+    if text.strip().lower() == "all":
+        return None
+    try:
+        return whole_number(text)
+    except argparse.ArgumentTypeError:
+        raise WrongUseError(f"--frames is a whole number above 0, or all, not {text!r}") from None
+
+
+def _report(found: Robustness, how: str) -> str:
+    """Write the table, and what its figures mean where the format has a place for it."""
+    from core import tables
+    from core.workflows.robustness_table import as_table, notes
+
+    table = as_table(found)
+    if how == "csv":
+        return tables.as_csv(table)
+    if how == "text":
+        return "\n".join([*notes(found), "", tables.as_text(table)])
+    write = tables.as_latex if how == "latex" else tables.as_markdown
+    return write(table, notes(found))
