@@ -74,6 +74,14 @@ def positive(text: str) -> float:
     return number
 
 
+def picture_size(text: str) -> tuple[int, int]:
+    """Read "1280x720" as width and height."""
+    width, _, height = text.lower().partition("x")
+    if not (width.isdigit() and height.isdigit() and int(width) and int(height)):
+        raise argparse.ArgumentTypeError(f"expected WIDTHxHEIGHT such as 1280x720, not {text!r}")
+    return int(width), int(height)
+
+
 def add_statistics(parser: argparse.ArgumentParser) -> None:
     """Add --statistics, for checkpoints that do not carry their own."""
     parser.add_argument(

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from core.cli.arguments import Commands, add_statistics, positive
+from core.cli.arguments import Commands, add_statistics, picture_size, positive, whole_number
 from core.errors import PoseFormatError
 
 
@@ -17,13 +17,16 @@ def add_to(commands: Commands) -> None:
         help="lift your own 2D poses to 3D",
         description="Lift 2D poses of one person to 3D: 17 joints, mm, relative to the hip, in\n"
         "camera axes (x right, y down, z away). A frame that lacks a joint stays empty.",
-        epilog="Files: arrays of (frames, 16 or 17, 2) in px in Human3.6M's joint order, or with\n"
-        "joint names, as .npz, .npy, .csv or .json; or a folder of OpenPose's JSON files,\n"
-        "one a frame. The layouts are described in core/formats/keypoints.py.\n"
-        "example: python -m core predict poses.csv --out poses_3d.npz",
+        epilog="Files: what a 2D detector wrote: OpenPose's folder or a zip of it, JSON of COCO,\n"
+        "AlphaPose, MMPose or MediaPipe, arrays of (frames, points, 2 or 3); or poses of the\n"
+        "baseline's own 16 or 17 joints in px, as .npz, .npy, .csv or .json. The layouts are in\n"
+        "core/formats/layouts.py, the files in core/formats/detections.py and keypoints.py.\n"
+        "example: python -m core predict alphapose-results.json --out poses_3d.npz",
     )
     add = parser.add_argument
-    add("file", metavar="FILE", help="2D poses: .npz, .npy, .csv, .json, or OpenPose's folder")
+    add(
+        "file", metavar="FILE", help="2D poses: .json, .zip, .npz, .npy, .csv, or OpenPose's folder"
+    )
     add("--out", required=True, metavar="OUT", help="the 3D file to write: .npz, .csv or .json")
     add("--load", default="detector", metavar="CHECKPOINT",
         help="detector, gt, or a file (default: detector, which suits 2D with errors)")  # fmt: skip
@@ -31,12 +34,25 @@ def add_to(commands: Commands) -> None:
         "--fps",
         type=positive,
         metavar="N",
-        help="frames a second, where the file does not say it (default: 50; OpenPose: 30)",
+        help="frames a second, where the file does not say it (default: 50; a detector's: 30)",
     )
     add(
         "--layout",
         metavar="NAME",
-        help="OpenPose's layout: BODY_25, BODY_25B or COCO-18 (default: told from the data)",
+        help="the detector's layout, such as COCO-17 or BODY_25 (default: told from the data)",
+    )
+    add(
+        "--person",
+        type=whole_number,
+        default=1,
+        metavar="N",
+        help="which of several people, the most prominent first (default: 1)",
+    )
+    add(
+        "--size",
+        type=picture_size,
+        metavar="WxH",
+        help="size of the picture in px, where coordinates are fractions of it (MediaPipe)",
     )
     add_statistics(parser)
     parser.set_defaults(run=run)
@@ -57,11 +73,18 @@ def run(options: argparse.Namespace) -> int:
         raise PoseFormatError(f"3D poses are written as {known}, not {out.suffix!r}", file=out)
     if not out.parent.is_dir():
         raise PoseFormatError("the folder to write into does not exist", file=out.parent)
-    sequence = read_2d(options.file, fps=options.fps, layout=options.layout)
+    sequence = read_2d(
+        options.file,
+        fps=options.fps,
+        layout=options.layout,
+        person=options.person - 1,
+        size_px=options.size,
+    )
     lifter = with_statistics(PoseLifter(open_checkpoint(options.load)), options.statistics)
     found = predict(lifter, sequence)
     keypoints.write(out, found.poses)
     print(f"{out}: {len(found.poses):,} frames, 17 joints, mm relative to the hip")
+    print(f"2D read: {sequence.source or options.file}")
     if found.empty:
         print(f"{found.empty:,} frames are empty: a joint is missing in 2D", file=sys.stderr)
     if found.unusual > 0:

@@ -13,6 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.sequence import PoseSequence
+from core.skeleton import INPUT_16
+
 Points = Mapping[str, NDArray[np.floating[Any]]]
 
 # Where the middle joints lie, as the networks that ship learned them from CMU's skeletons: least
@@ -37,6 +40,29 @@ EARS_FROM = (
     ("left_eye", "right_eye"),
     ("nose",),
 )
+
+
+def as_input(
+    person: NDArray[np.floating[Any]], points: Sequence[str], *, fps: float, source: str
+) -> PoseSequence:
+    """Map one person's points (F, N, 3: x, y px, confidence) to the 16 input joints.
+
+    A point that is called as a joint is that joint; the others are made as `derive` does. Points
+    of confidence 0 are missing.
+    """
+    xy = np.where(person[..., 2:] > 0, person[..., :2], np.nan)
+    confidence = np.where(person[..., 2] > 0, person[..., 2], np.nan)
+    joints = derive({name: xy[:, i] for i, name in enumerate(points)}, INPUT_16.joints)
+    certain = derive_confidence(
+        {name: confidence[:, i] for i, name in enumerate(points)}, INPUT_16.joints
+    )
+    for i, joint in enumerate(INPUT_16.joints):
+        if joint in points:
+            joints[:, i] = xy[:, points.index(joint)]
+            certain[:, i] = np.nan_to_num(confidence[:, points.index(joint)])
+    return PoseSequence(
+        joints, INPUT_16, "image", fps, confidence=np.clip(certain, 0, 1), source=source
+    )
 
 
 def derive(points: Points, joints: Sequence[str]) -> NDArray[np.floating[Any]]:

@@ -156,6 +156,18 @@ def _without_nan(values: Array) -> Any:
     return plain.tolist()
 
 
+def array_in(data: bytes, name: str) -> NDArray[Any]:
+    """Take the array of poses out of the bytes of an NPZ or NPY file, as it lies there.
+
+    Raises:
+        PoseFormatError: it is no such file, holds pickled objects, or no single array of poses.
+    """
+    if Path(name).suffix.lower() == ".npy":
+        return _npy_array(data, name)
+    content = _npz_arrays(data, name)
+    return content["positions"] if "positions" in content else _only_array(content, name)
+
+
 def _from_npz(data: bytes, name: str) -> dict[str, Any]:
     content = {
         key: array.item() if array.ndim == 0 else array
@@ -213,7 +225,7 @@ def _only_array(content: Mapping[str, Any], name: str) -> NDArray[Any]:
     numeric = [
         key
         for key, value in content.items()
-        if isinstance(value, np.ndarray) and value.dtype.kind in "fiu" and value.ndim in (2, 3)
+        if isinstance(value, np.ndarray) and value.dtype.kind in "fiu" and value.ndim in (2, 3, 4)
     ]
     if len(named or numeric) != 1:
         there = ", ".join(content) or "nothing"

@@ -1,11 +1,12 @@
-"""Follow one person through frames in which a detector found any number of people.
+"""Follow people through frames in which a detector found any number of people.
 
 Knows points (x, y, confidence) only; no files and no layouts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,39 @@ REACH, REACH_A_FRAME = 0.25, 0.02
 LONGEST_GAP = 60
 
 
-def follow(frames: Sequence[Array], points: int) -> Array:
+# So many people are told apart at most; in a crowd nobody is followed for long anyway.
+MOST_PEOPLE = 12
+# Shorter than this share of the clip, or than so many frames, a track is a mistake of the detector.
+LEAST_SHARE, LEAST_FRAMES = 0.02, 3
+
+
+@dataclass(frozen=True)
+class Track:
+    """One person's way through a clip.
+
+    Attributes:
+        chosen: frame -> index of the person in that frame; frames without them are not in it.
+    """
+
+    chosen: Mapping[int, int]
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+    def points(self, frames: Sequence[Array]) -> Array:
+        """Collect the person: (F, N, 3) of x, y, confidence.
+
+        NaN, with confidence 0, in frames without that person.
+        """
+        first = next(iter(self.chosen.items()))
+        result = np.full((len(frames), frames[first[0]].shape[1], 3), np.nan)
+        result[..., 2] = 0
+        for frame, person in self.chosen.items():
+            result[frame] = frames[frame][person]
+        return result
+
+
+def follow(frames: Sequence[Array]) -> Track:
     """Pick the person who is largest, best seen and longest in view, as one path in time.
 
     The path maximises the sum of size times confidence over its frames, less what it jumps.
@@ -27,20 +60,40 @@ def follow(frames: Sequence[Array], points: int) -> Array:
 
     Args:
         frames: F arrays (P, N, 3) of x, y, confidence; P may be 0 and differ.
-        points: N.
 
-    Returns:
-        (F, N, 3); NaN, with confidence 0, in frames without that person.
+    Raises:
+        ValueError: nobody is in any frame.
     """
-    result = np.full((len(frames), points, 3), np.nan)
-    result[..., 2] = 0
+    if not any(len(people) for people in frames):
+        raise ValueError("nobody is in any frame")
     if all(len(people) <= 1 for people in frames):
-        chosen = {frame: 0 for frame, people in enumerate(frames) if len(people)}
-    else:
-        chosen = _best_path(frames)
-    for frame, person in chosen.items():
-        result[frame] = frames[frame][person]
-    return result
+        return Track({frame: 0 for frame, people in enumerate(frames) if len(people)})
+    return Track(_best_path(frames))
+
+
+def tracks(frames: Sequence[Array]) -> tuple[Track, ...]:
+    """Follow every person of a clip, the most prominent first, as `follow` understands it.
+
+    What is seen for a moment only is left out, unless it is all there is.
+    """
+    left = [list(range(len(people))) for people in frames]
+    least = max(min(LEAST_FRAMES, len(frames)), LEAST_SHARE * len(frames))
+    found: list[Track] = []
+    while any(left) and len(found) < MOST_PEOPLE:
+        remaining = [people[rest] for people, rest in zip(frames, left, strict=True)]
+        track = follow(remaining)
+        chosen = {frame: left[frame][person] for frame, person in track.chosen.items()}
+        if found and len(chosen) < least:
+            # Paths come by their prominence: what follows may still be a longer, smaller one.
+            for frame, person in chosen.items():
+                left[frame].remove(person)
+            if sum(map(len, left)) < least:
+                break
+            continue
+        found.append(Track(chosen))
+        for frame, person in chosen.items():
+            left[frame].remove(person)
+    return tuple(found)
 
 
 def _best_path(frames: Sequence[Array]) -> dict[int, int]:

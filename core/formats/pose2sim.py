@@ -8,7 +8,6 @@ but no marker-based truth.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import re
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from core.cameras import Camera, camera_from_world, image_from_camera
 from core.dataset import Dataset, Entry, Key, Pictures, Recording
 from core.errors import PoseFormatError
 from core.formats import body_landmarks, openpose, qualisys, trc, videos
+from core.formats.detections import without_short_gaps
 from core.sequence import PoseSequence
 from core.skeleton import H36M_17, INPUT_16
 
@@ -72,9 +72,12 @@ def read(folder: str | Path, *, pictures: bool = True) -> Dataset:
     notes = [NOT_MEASURED, DERIVED, PROJECTED]
     for i, camera in enumerate(cameras):
         key = Key(SUBJECT, action, TAKE, camera.name)
-        detected, filled = _without_short_gaps(
-            openpose.read(detections[i], fps=markers.fps, source="detected by OpenPose")
+        detected, gaps = without_short_gaps(
+            openpose.read(detections[i], fps=markers.fps, source="detected by OpenPose"),
+            longest=LONGEST_GAP_FRAMES,
+            least_confidence=LEAST_CONFIDENCE,
         )
+        filled = int(gaps.sum())
         if len(detected) != len(world):
             problem = f"{len(detected)} files, but {marker_file.name} has {len(world)} frames"
             raise PoseFormatError(problem, file=detections[i])
@@ -159,26 +162,3 @@ def _with_pictures(recording: Recording, film: Path, camera: Camera) -> Recordin
         recording.camera,
         Pictures(encoded, camera.size_px),
     )
-
-
-def _without_short_gaps(sequence: PoseSequence) -> tuple[PoseSequence, int]:
-    """Interpolate where a joint is missing or doubtful for a few frames; count what was filled.
-
-    Longer gaps are left as they are, and so is each joint's confidence.
-    """
-    positions = np.array(sequence.positions)
-    sure = np.isfinite(positions[..., 0])
-    if sequence.confidence is not None:
-        sure &= sequence.confidence >= LEAST_CONFIDENCE
-    filled = 0
-    for joint in range(positions.shape[1]):
-        found = np.flatnonzero(sure[:, joint])
-        for before, after in itertools.pairwise(found):
-            if not 1 < after - before <= LONGEST_GAP_FRAMES + 1:
-                continue
-            gap = np.arange(before + 1, after)
-            part = ((gap - before) / (after - before))[:, None]
-            ends = positions[[before, after], joint]
-            positions[gap, joint] = (1 - part) * ends[0] + part * ends[1]
-            filled += len(gap)
-    return sequence.with_positions(positions), filled

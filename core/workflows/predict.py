@@ -9,7 +9,7 @@ import numpy as np
 
 from core.dataset import valid_frames
 from core.errors import PoseFormatError
-from core.formats import keypoints
+from core.formats import detections, keypoints
 from core.framing import frame
 from core.normalization import normalize
 from core.sequence import PoseSequence
@@ -38,14 +38,21 @@ class Prediction:
 
 
 def read_2d(
-    path: str | Path, *, fps: float | None = None, layout: str | None = None
+    path: str | Path,
+    *,
+    fps: float | None = None,
+    layout: str | None = None,
+    person: int = 0,
+    size_px: tuple[int, int] | None = None,
 ) -> PoseSequence:
-    """Read 2D poses of one person: a file (see `formats.keypoints`) or OpenPose's folder.
+    """Read 2D poses of one person: a file of poses, or what a 2D detector found.
 
     Args:
-        path: the file or folder.
+        path: see `formats.keypoints` for files of poses, `formats.detections` for the rest.
         fps: frames a second, where the file does not say it.
-        layout: which of OpenPose's layouts; recognised from the data where not given.
+        layout: the detector's layout; recognised from the data where not given.
+        person: which of several people, the most prominent first.
+        size_px: the picture's size, where the coordinates are fractions of it.
 
     Raises:
         PoseFormatError: nothing is there, it is something else, or it holds 3D.
@@ -54,16 +61,15 @@ def read_2d(
     kind = recognise(path)
     if kind == "nothing":
         raise PoseFormatError("no such file or folder", file=path)
-    if kind == "openpose folder":
-        from core.formats import openpose
-
-        return openpose.read(path, layout=layout, fps=fps or openpose.FPS)
-    if path.is_dir():
+    if path.is_dir() and kind != "openpose folder":
         raise PoseFormatError(
             "a file of 2D poses or a folder of OpenPose's JSON files was expected; this is "
             f"{'another folder' if kind == 'unknown' else f'a {kind}'}",
             file=path,
         )
+    if layout is not None or detections.matches(path):
+        found = detections.read(path).in_px(size_px)
+        return found.person(person, layout=layout, fps=fps)
     sequence = keypoints.read(path, fps=fps)
     if sequence.space != "image":
         raise PoseFormatError("2D poses were expected; these are 3D already", file=path)

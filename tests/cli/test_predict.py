@@ -34,7 +34,9 @@ def test_poses_are_lifted_into_each_kind_of_file(run, toys, poses, tmp_path, suf
     weights, out = toys / "weights.safetensors", tmp_path / f"out{suffix}"
     said = run("predict", poses, "--load", weights, "--out", out)
     assert (said.code, said.err) == (0, "")
-    assert said.out == f"{out}: 4 frames, 17 joints, mm relative to the hip\n"
+    assert said.out == (
+        f"{out}: 4 frames, 17 joints, mm relative to the hip\n2D read: my poses.npz\n"
+    )
     found = keypoints.read(out)
     expected = PoseLifter(open_checkpoint(weights)).lift(keypoints.read(poses))
     np.testing.assert_array_equal(found.positions, expected.positions)

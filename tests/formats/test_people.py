@@ -25,7 +25,7 @@ def test_the_larger_person_is_followed_whatever_the_order_in_the_file():
         expected.append(subject)
         pair = [subject, other]
         frames.append(np.stack([pair[k] for k in rng.permutation(2)]))
-    np.testing.assert_array_equal(people.follow(frames, POINTS), np.stack(expected))
+    np.testing.assert_array_equal(people.follow(frames).points(frames), np.stack(expected))
 
 
 def test_two_people_who_cross_are_not_mixed_up():
@@ -34,19 +34,19 @@ def test_two_people_who_cross_are_not_mixed_up():
         subject, other = figure(100 + 12 * i, 400, seed=2), figure(820 - 12 * i, 380, 0.6, seed=3)
         expected.append(subject)
         frames.append(np.stack([other, subject]))
-    np.testing.assert_array_equal(people.follow(frames, POINTS), np.stack(expected))
+    np.testing.assert_array_equal(people.follow(frames).points(frames), np.stack(expected))
 
 
 def test_a_false_detection_that_is_large_for_one_frame_is_not_taken():
     frames = [figure(300, 300)[None] for _ in range(20)]
     frames[7] = np.stack([figure(800, 900, 0.9, seed=4), figure(300, 300)])
-    np.testing.assert_array_equal(people.follow(frames, POINTS)[7], figure(300, 300))
+    np.testing.assert_array_equal(people.follow(frames).points(frames)[7], figure(300, 300))
 
 
 def test_the_other_person_does_not_fill_in_where_the_subject_is_lost():
     frames = [np.stack([figure(300, 400), figure(900, 250, seed=1)]) for _ in range(30)]
     frames[10:14] = [figure(900, 250, seed=1)[None]] * 4
-    found = people.follow(frames, POINTS)
+    found = people.follow(frames).points(frames)
     assert np.isnan(found[10:14, :, 0]).all()
     assert (found[10:14, :, 2] == 0).all()
     np.testing.assert_array_equal(found[14], figure(300, 400))
@@ -54,13 +54,25 @@ def test_the_other_person_does_not_fill_in_where_the_subject_is_lost():
 
 def test_single_people_are_taken_wherever_they_are():
     frames = [figure(100 * i, 200)[None] if i != 2 else np.empty((0, 0, 3)) for i in range(5)]
-    found = people.follow(frames, POINTS)
+    found = people.follow(frames).points(frames)
     assert np.isnan(found[2, :, 0]).all()
     np.testing.assert_array_equal(found[4], figure(400, 200))
 
 
-@pytest.mark.parametrize("count", [0, 3])
-def test_nobody_at_all_is_all_missing(count):
-    found = people.follow([np.empty((0, 0, 3))] * count, POINTS)
-    assert found.shape == (count, POINTS, 3)
-    assert np.isnan(found[..., :2]).all()
+def test_nobody_at_all_is_nobody_to_follow():
+    with pytest.raises(ValueError, match="nobody is in any frame"):
+        people.follow([np.empty((0, 0, 3))] * 3)
+    assert people.tracks([np.empty((0, 0, 3))] * 3) == ()
+
+
+def test_everyone_is_followed_and_a_flicker_is_left_out():
+    frames = [np.stack([figure(900, 250, seed=1), figure(300, 400)]) for _ in range(40)]
+    frames[20] = np.concatenate([frames[20], figure(600, 500, 0.3, seed=5)[None]])
+    found = people.tracks(frames)
+    assert [len(track) for track in found] == [40, 40]
+    np.testing.assert_array_equal(found[1].points(frames)[20], figure(900, 250, seed=1))
+
+
+def test_people_of_a_single_picture_are_all_there():
+    frames = [np.stack([figure(300, 400), figure(900, 250, seed=1)])]
+    assert [track.chosen for track in people.tracks(frames)] == [{0: 0}, {0: 1}]

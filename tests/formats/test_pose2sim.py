@@ -12,7 +12,7 @@ import pytest
 from core.cameras import Camera, looking_at, world_from_camera
 from core.dataset import Dataset
 from core.errors import PoseFormatError
-from core.formats import body_landmarks, dataset_file, openpose, pose2sim, videos
+from core.formats import body_landmarks, dataset_file, layouts, pose2sim, videos
 from core.skeleton import H36M_17, INPUT_16
 from tests.formats.writers import openpose_folder, qualisys_text, trc_text
 
@@ -57,7 +57,7 @@ def by_opencv(points: np.ndarray, one: Camera) -> np.ndarray:
 
 
 def detections(one: Camera) -> list[list[np.ndarray]]:
-    layout = openpose.LAYOUTS["BODY_25B"]
+    layout = layouts.LAYOUTS["BODY_25B"]
     pixels = dict(zip(BODY, np.moveaxis(by_opencv(world(), one), 1, 0), strict=True))
     named = {pose2sim.POINTS[name]: xy for name, xy in pixels.items() if name in pose2sim.POINTS}
     named["nose"] = pixels["Nose"]
@@ -123,9 +123,7 @@ def test_cameras_3d_and_both_2d_sources_agree(project: Path):
 
 def test_a_short_gap_is_interpolated_and_said_and_a_long_one_is_left(project: Path):
     people = detections(CAMERAS[0])
-    wrist, knee = (
-        openpose.LAYOUTS["BODY_25B"].points.index(f"left_{j}") for j in ("wrist", "knee")
-    )
+    wrist, knee = (layouts.LAYOUTS["BODY_25B"].points.index(f"left_{j}") for j in ("wrist", "knee"))
     for i in (2, 3):
         people[i][0][wrist] = 0
     for i in range(1, 7):
@@ -143,7 +141,7 @@ def test_a_short_gap_is_interpolated_and_said_and_a_long_one_is_left(project: Pa
 
 def test_a_joint_that_openpose_doubts_for_a_moment_is_interpolated(project: Path):
     people = detections(CAMERAS[0])
-    wrist = openpose.LAYOUTS["BODY_25B"].points.index("left_wrist")
+    wrist = layouts.LAYOUTS["BODY_25B"].points.index("left_wrist")
     people[3][0][wrist] = (5, 5, 0.1)
     openpose_folder(project / "pose" / "cam1_json", people)
     dataset = pose2sim.read(project, pictures=False)

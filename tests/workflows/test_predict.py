@@ -12,6 +12,7 @@ from core.sequence import PoseSequence
 from core.skeleton import H36M_17, INPUT_16
 from core.workflows.lift import PoseLifter
 from core.workflows.predict import predict, read_2d
+from tests.formats import detection_writers as writers
 from tests.toys import toy_checkpoint
 
 USUAL = np.repeat(PUBLISHED_INPUT.mean.reshape(1, 16, 2), 5, axis=0)
@@ -65,3 +66,31 @@ def test_other_things_are_refused(tmp_path):
     keypoints.write(tmp_path / "3d.csv", PoseSequence(np.ones((1, 17, 3)), H36M_17, "camera", 50))
     with pytest.raises(PoseFormatError, match="these are 3D already"):
         read_2d(tmp_path / "3d.csv")
+
+
+def test_a_detector_s_file_is_read_by_what_is_in_it(tmp_path):
+    joints = USUAL[0][None].repeat(3, axis=0)
+    body = np.zeros((3, 17, 2))
+    body[:, H36M_17.indices(INPUT_16.joints)] = joints
+    body[:, H36M_17.index("neck")] = joints[:, 8:10].mean(axis=1)
+    for layout, file in (("COCO-17", "coco.json"), ("HALPE-26", "halpe.json")):
+        clip = writers.clip(layout, body)
+        (tmp_path / file).write_text(writers.alphapose([[person] for person in clip]))
+        found = read_2d(tmp_path / file)
+        assert found.source == f"AlphaPose, {layout}"
+        knee = INPUT_16.index("left_knee")
+        np.testing.assert_allclose(found.positions[:, knee], joints[:, knee], atol=1e-2)
+    np.save(tmp_path / "coco.npy", writers.clip("COCO-17", body)[..., :2])
+    assert read_2d(tmp_path / "coco.npy").source == "array, COCO-17"
+    np.save(tmp_path / "ours.npy", joints)
+    np.testing.assert_allclose(read_2d(tmp_path / "ours.npy").positions, joints, rtol=1e-6)
+
+
+def test_fractions_of_the_picture_ask_for_its_size(tmp_path):
+    body = np.random.default_rng(0).uniform(300, 500, (4, 17, 2))
+    clip = writers.clip("MediaPipe-33", body)
+    (tmp_path / "mp.json").write_text(writers.mediapipe([[person] for person in clip]))
+    with pytest.raises(PoseFormatError, match=r"mp\.json: the coordinates are fractions"):
+        read_2d(tmp_path / "mp.json")
+    found = read_2d(tmp_path / "mp.json", size_px=(1280, 720))
+    np.testing.assert_allclose(found.positions[:, 1], body[:, 1], atol=1e-2)
