@@ -1,0 +1,99 @@
+"""Look for people in one picture after another: the detector rests while nobody is lost.
+
+Each person's square comes from the landmarks in the picture before. The detector looks where
+nobody is followed, right after somebody was lost, and now and then for newcomers. Who is who over
+time is told later, from the points, see `formats.people`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from core.detector.network import POINTS, Person, Picture
+from core.detector.regions import Array, Found, Region
+
+# Below it nobody is in the square any more.
+LEAST_SCORE = 0.5
+# Seconds between looks for newcomers, and for people who are small in the picture.
+NEWCOMERS_S, SMALL_S = 1.0, 1.0
+# Two squares are on one person where the points lie this near, in parts of a square's side.
+TWINS_SIDES = 0.06
+MOST_PEOPLE = 4
+
+
+class Eyes(Protocol):
+    """What `network.Network` can do."""
+
+    def find(self, picture: Picture) -> Found:
+        """Find people in the whole picture."""
+
+    def find_small(self, picture: Picture) -> Found:
+        """Find people who are small in the picture."""
+
+    def landmarks(self, picture: Picture, region: Region) -> Person:
+        """Find the points of the person in a square."""
+
+
+@dataclass(eq=False)
+class Watcher:
+    """Sees the people in the pictures of a film, given one by one.
+
+    Attributes:
+        eyes: the models.
+        fps: of the pictures that are given, for the times above.
+        most_people: no more are followed at once.
+    """
+
+    eyes: Eyes
+    fps: float
+    most_people: int = MOST_PEOPLE
+    _frame: int = 0
+    _regions: list[Region] = field(default_factory=list)
+    _are_small: bool = False
+
+    def look(self, picture: Picture) -> Array:
+        """Look at the next picture.
+
+        Returns:
+            (P, 33, 3): x, y in px and 0..1 how surely the point is seen, of P people.
+        """
+        here: list[Person] = []
+        for region in self._regions:
+            self._add(here, picture, region)
+        lost = len(here) < len(self._regions)
+        if len(here) < self.most_people and (lost or not here or self._is_time(NEWCOMERS_S)):
+            for region in self._search(picture, here):
+                if len(here) < self.most_people:
+                    self._add(here, picture, region)
+        self._regions = [person.next_region for person in here]
+        self._frame += 1
+        if not here:
+            return np.empty((0, len(POINTS), 3))
+        return np.stack([person.points for person in here])
+
+    def _add(self, here: list[Person], picture: Picture, region: Region) -> None:
+        seen = self.eyes.landmarks(picture, region)
+        if seen.score >= LEAST_SCORE and not any(_twins(seen, other) for other in here):
+            here.append(seen)
+
+    def _search(self, picture: Picture, here: Sequence[Person]) -> list[Region]:
+        found = self.eyes.find(picture)
+        if (self._are_small or not (len(found) or here)) and self._is_time(SMALL_S):
+            small = self.eyes.find_small(picture)
+            self._are_small = len(small) > len(found)
+            found = small if self._are_small else found
+        return found.regions()
+
+    def _is_time(self, seconds: float) -> bool:
+        return self._frame % max(round(seconds * self.fps), 1) == 0
+
+
+def _twins(one: Person, other: Person) -> bool:
+    """Tell whether two squares ended on the same person."""
+    apart = np.linalg.norm(one.points[:, :2] - other.points[:, :2], axis=1)
+    side = max(one.next_region.side, other.next_region.side)
+    return bool(np.median(apart) < TWINS_SIDES * side)

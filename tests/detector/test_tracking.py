@@ -1,0 +1,106 @@
+"""When the detector looks and when it rests, told by eyes that see a made-up scene."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from core.detector.network import POINTS, Person
+from core.detector.regions import NOBODY, Found, Region
+from core.detector.tracking import MOST_PEOPLE, Watcher
+
+SIDE = 100.0
+PICTURE = np.zeros((4, 4, 3), dtype=np.uint8)
+
+
+@dataclass
+class Scene:
+    """People at places by frame; `small` ones only show in tiles."""
+
+    places: list[list[float]]
+    small: bool = False
+    frame: int = 0
+    looks: list[int] = field(default_factory=list)
+    small_looks: list[int] = field(default_factory=list)
+
+    def next(self):
+        self.frame += 1
+
+    def found(self):
+        xs = self.places[self.frame]
+        if not xs:
+            return NOBODY
+        points = np.array([[[x, 50], [x, 10], [x, 30], [x, 20]] for x in xs], dtype=float)
+        return Found(np.ones(len(xs)), np.zeros((len(xs), 4)), points)
+
+    def find(self, picture):
+        self.looks.append(self.frame)
+        return NOBODY if self.small else self.found()
+
+    def find_small(self, picture):
+        self.small_looks.append(self.frame)
+        return self.found()
+
+    def landmarks(self, picture, region):
+        """See whoever is nearest within the square."""
+        near = [x for x in self.places[self.frame] if abs(x - region.x) < SIDE / 2]
+        x = min(near, key=lambda x: abs(x - region.x), default=region.x)
+        points = np.zeros((len(POINTS), 3))
+        points[:, 0], points[:, 2] = x, 0.9
+        points[:, 1] = np.linspace(0, 100, len(POINTS))
+        return Person(points, 0.9 if near else 0.1, Region(x, 50, SIDE, 0))
+
+
+def watch(scene, fps=10.0, **options):
+    watcher = Watcher(scene, fps, **options)
+    seen = []
+    for _ in scene.places:
+        seen.append(watcher.look(PICTURE))
+        scene.next()
+    return [sorted(people[:, 0, 0].tolist()) for people in seen]
+
+
+def test_the_detector_rests_while_somebody_is_followed():
+    scene = Scene([[10.0 * i] for i in range(9)])
+    assert watch(scene) == scene.places
+    assert scene.looks == [0]
+
+
+def test_it_looks_again_at_once_when_somebody_is_lost():
+    scene = Scene([[0.0], [0.0], [500.0], [500.0], [500.0]])
+    assert watch(scene) == scene.places
+    assert scene.looks == [0, 2]
+
+
+def test_it_looks_for_newcomers_once_a_second():
+    scene = Scene([[0.0]] * 3 + [[0.0, 500.0]] * 12)
+    seen = watch(scene)
+    assert seen[:10] == [[0.0]] * 10
+    assert seen[10:] == [[0.0, 500.0]] * 5
+    assert scene.looks == [0, 10]
+
+
+def test_an_empty_scene_is_looked_at_whole_each_time_and_in_tiles_now_and_then():
+    scene = Scene([[]] * 21)
+    assert watch(scene) == [[]] * 21
+    assert scene.looks == list(range(21))
+    assert scene.small_looks == [0, 10, 20]
+
+
+def test_people_who_are_small_are_found_in_tiles_and_then_followed():
+    scene = Scene([[0.0, 300.0]] * 4, small=True)
+    assert watch(scene) == scene.places
+    assert scene.small_looks == [0]
+
+
+def test_two_squares_that_end_on_one_person_are_one():
+    scene = Scene([[0.0, 200.0], [60.0, 140.0], [100.0, 100.0], [100.0, 100.0]])
+    assert [len(people) for people in watch(scene)] == [2, 2, 1, 1]
+
+
+def test_no_more_people_are_followed_than_asked_for():
+    scene = Scene([[200.0 * i for i in range(9)]] * 2)
+    assert [len(people) for people in watch(scene)] == [MOST_PEOPLE] * 2
+    scene.frame = 0
+    assert [len(people) for people in watch(scene, most_people=2)] == [2, 2]
