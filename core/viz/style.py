@@ -7,6 +7,15 @@ from typing import Literal
 from core.skeleton import Side
 
 Role = Literal["input", "truth", "prediction", "second"]
+Theme = Literal["light", "dark"]
+
+# Background and text of the two themes as Streamlit has them, for what is drawn outside of it.
+THEMES: dict[Theme, dict[str, str]] = {
+    "light": {"background": "#FFFFFF", "text": "#31333F"},
+    "dark": {"background": "#0E1117", "text": "#FAFAFA"},
+}
+# How much of the text's colour is in each tone over the background; the viewer has the same.
+TONES = {"panel": 0.035, "grid": 0.16, "line": 0.18, "shadow": 0.22, "muted": 0.72}
 
 # Okabe and Ito's colour-blind-safe blue and vermilion; grey belongs to neither side.
 SIDE_COLORS: dict[Side, str] = {"left": "#0072B2", "right": "#D55E00", "middle": "#6B7280"}
