@@ -20,7 +20,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from core.errors import PoseFormatError
 from core.processes import Process
@@ -29,10 +29,15 @@ FORMAT, VERSION = "pose-baseline-run", 1
 RUN, LOG, TABLE = "run.json", "log.jsonl", "log.csv"
 LAST, BEST, STATE = "ckpt_last.safetensors", "ckpt_best.safetensors", "state.safetensors"
 
+T = TypeVar("T", bound="Step")
+
 State = Literal["running", "stopped", "done", "failed"]
 
 # Runs of an ablation lie in folders of folders.
 DEPTH = 3
+
+# What numbers come as from JSON; a missing one as None.
+NUMBERS = (int, float, type(None))
 
 # A run on another machine that has written nothing for so long is taken for dead.
 SILENT_S = 120.0
@@ -166,10 +171,12 @@ class Log:
     Attributes:
         steps: moments within epochs.
         epochs: ends of epochs.
+        skipped: lines that could not be read; a last one that is still being written is none.
     """
 
     steps: tuple[Step, ...] = ()
     epochs: tuple[Epoch, ...] = ()
+    skipped: int = 0
 
     @property
     def last(self) -> Step | None:
@@ -224,6 +231,12 @@ def read_run(folder: str | Path) -> Run:
         known["process"] = Process(**known["process"])
         for name in ("argv", "resumed_from"):
             known[name] = tuple(known[name])
+        for f in fields(Run):
+            value = known.get(f.name, 0)
+            if f.type in ("int", "float", "float | None") and type(value) not in NUMBERS:
+                raise TypeError(f"{f.name} is {value!r}")
+            if f.name in ("options", "data") and not isinstance(known.get(f.name, {}), dict):
+                raise TypeError(f"{f.name} is {value!r}")
         return Run(**{**known, "folder": Path(folder)})
     except (KeyError, TypeError) as error:
         raise PoseFormatError(f"lacks what a run has ({error})", file=path) from None
@@ -248,16 +261,31 @@ def read_log(folder: str | Path) -> Log:
     """Read what a run has told so far; a last line that is still being written is left out."""
     steps: list[Step] = []
     epochs: list[Epoch] = []
-    for said in _lines(Path(folder) / LOG):
+    lines, skipped = _lines(Path(folder) / LOG)
+    for said in lines:
         kind = said.pop("kind", None)
         try:
             if kind == "epoch":
-                epochs.append(Epoch(**said))
+                epochs.append(_checked(Epoch(**said)))
             elif kind == "step":
-                steps.append(Step(**said))
+                steps.append(_checked(Step(**said)))
+            else:
+                skipped += 1
         except TypeError:
-            continue
-    return Log(tuple(steps), tuple(epochs))
+            skipped += 1
+    return Log(tuple(steps), tuple(epochs), skipped)
+
+
+def _checked(line: T) -> T:
+    """Return a line if its values are numbers; `TypeError` if it is somebody else's."""
+    values = [getattr(line, f.name) for f in fields(line) if f.name != "by_action"]
+    if isinstance(line, Epoch):
+        values += line.by_action.values() if isinstance(line.by_action, dict) else ["none"]
+    if not all(type(value) in NUMBERS for value in values):
+        raise TypeError("not numbers")
+    if None in (line.time, line.epoch, line.step, line.loss, line.lr, line.samples_per_s):
+        raise TypeError("not complete")
+    return line
 
 
 def request_stop(run: Run) -> bool:
@@ -305,7 +333,7 @@ def cut(folder: Path, step: int) -> None:
     Raises:
         OSError: it can't be written.
     """
-    kept = [said for said in _lines(folder / LOG) if said.get("step", 0) <= step]
+    kept = [said for said in _lines(folder / LOG)[0] if said.get("step", 0) <= step]
     write_whole(folder / LOG, "".join(json.dumps(said) + "\n" for said in kept).encode())
     write_table(folder)
 
@@ -353,21 +381,24 @@ def ended(run: Run, state: State, message: str = "") -> Run:
     return replace(run, state=state, message=message, ended=time.time())
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
-    """Read JSON lines; what is cut off or no object is left out."""
+def _lines(path: Path) -> tuple[list[dict[str, Any]], int]:
+    """Read JSON lines; what is cut off or no object is left out and counted."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return []
-    found = []
-    for line in text.splitlines():
+        return [], 0
+    found: list[dict[str, Any]] = []
+    lines = text.splitlines()
+    # The last line, while it is still being written, is no broken one.
+    whole = len(lines) if text.endswith("\n") else len(lines) - 1
+    for line in lines:
         try:
             said = json.loads(line)
         except ValueError:
             continue
         if isinstance(said, dict) and _finite(said):
             found.append(said)
-    return found
+    return found, max(whole - len(found), 0)
 
 
 def _finite(said: Mapping[str, Any]) -> bool:

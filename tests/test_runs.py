@@ -78,6 +78,33 @@ def test_a_line_that_a_crash_cut_off_is_left_out(tmp_path: Path) -> None:
     assert runs.read_log(tmp_path / "nowhere") == Log()
 
 
+WHOLE = {"time": 1, "epoch": 1, "step": 1, "loss": 1, "lr": 1, "samples_per_s": 1}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "not JSON",
+        "[1, 2]",
+        json.dumps({"kind": "song", **WHOLE}),
+        json.dumps({"kind": "step", **WHOLE, "loss": "low"}),
+        json.dumps({"kind": "step", **WHOLE, "loss": None}),
+        json.dumps({"kind": "step", **WHOLE, "loss": float("nan")}),
+        json.dumps({"kind": "step", "time": 1, "step": 1}),
+        json.dumps({"kind": "epoch", **WHOLE, "by_action": {"walk": "far"}}),
+        json.dumps({"kind": "epoch", **WHOLE, "by_action": 7}),
+    ],
+)
+def test_foreign_lines_are_left_out_and_counted(tmp_path: Path, line: str) -> None:
+    runs.append(tmp_path, step(5))
+    with (tmp_path / runs.LOG).open("a") as file:
+        file.write(f"{line}\n")
+    runs.append(tmp_path, epoch(1))
+    with (tmp_path / runs.LOG).open("a") as file:
+        file.write('{"kind": "st')
+    assert runs.read_log(tmp_path) == Log((step(5),), (epoch(1),), skipped=1)
+
+
 def test_a_log_cut_at_a_step_goes_on_as_if_nothing_had_come_after(tmp_path: Path) -> None:
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     for folder in (whole, cut):
@@ -178,6 +205,9 @@ def test_a_run_can_be_resumed_if_it_left_a_state_and_is_not_done(tmp_path: Path)
         ('{"format": "pose-baseline-run", "version": 9}', "has version 9; this program reads"),
         ({"state": "asleep"}, "state: is 'asleep'; expected one of running, stopped"),
         ({"process": 3}, "lacks what a run has"),
+        ({"epochs": "many"}, "epochs is 'many'"),
+        ({"started": [1]}, r"started is \[1\]"),
+        ({"options": "all"}, "lacks what a run has"),
     ],
 )
 def test_what_is_no_run_is_refused(tmp_path: Path, content: object, message: str) -> None:
