@@ -10,7 +10,8 @@ const LEAST_WIDTH = 720;
 const TITLE_PX = 40;
 
 export function save({ data, parentElement }) {
-  parentElement.replaceChildren();
+  // The component's style stands beside it and stays.
+  parentElement.querySelector(".figure-save")?.remove();
   const row = document.createElement("div");
   row.className = "figure-save";
   for (const format of ["png", "svg"]) {
