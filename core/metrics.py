@@ -285,7 +285,8 @@ def _mean_of_complete(errors: FloatArray) -> float:
 
 def _align(prediction: FloatArray, truth: FloatArray) -> Alignment:
     """Align one chunk (F, J, 3); see `align_procrustes`."""
-    X, Y = prediction.astype(np.float64), truth.astype(np.float64)
+    # In one order in memory, on which the last digit of a product depends.
+    X, Y = (np.array(poses, dtype=np.float64, order="C") for poses in (prediction, truth))
     missing = ~(np.isfinite(X).all(axis=(1, 2)) & np.isfinite(Y).all(axis=(1, 2)))
     # LAPACK gives up a whole batch for one NaN.
     X[missing] = Y[missing] = 0.0

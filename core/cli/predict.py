@@ -6,7 +6,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from core.cli.arguments import Commands, add_statistics, picture_size, positive, whole_number
+from core.cli.arguments import (
+    Commands,
+    add_precision,
+    add_statistics,
+    picture_size,
+    positive,
+    whole_number,
+)
 from core.errors import PoseFormatError
 
 
@@ -54,6 +61,7 @@ def add_to(commands: Commands) -> None:
         metavar="WxH",
         help="size of the picture in px, where coordinates are fractions of it (MediaPipe)",
     )
+    add_precision(parser)
     add_statistics(parser)
     parser.set_defaults(run=run)
 
@@ -80,7 +88,10 @@ def run(options: argparse.Namespace) -> int:
         person=options.person - 1,
         size_px=options.size,
     )
-    lifter = with_statistics(PoseLifter(open_checkpoint(options.load)), options.statistics)
+    lifter = with_statistics(
+        PoseLifter(open_checkpoint(options.load), precision=options.precision),
+        options.statistics,
+    )
     found = predict(lifter, sequence)
     keypoints.write(out, found.poses)
     print(f"{out}: {len(found.poses):,} frames, 17 joints, mm relative to the hip")

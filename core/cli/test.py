@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.cli.arguments import Commands, add_statistics, names, whole_number
+from core.cli.arguments import Commands, add_precision, add_statistics, names, whole_number
 from core.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def add_to(commands: Commands) -> None:
     add("--test_batch", type=whole_number, metavar="N",
         help="poses that go through the network at once (default: what suits a CPU); changes "
         "speed, not figures")  # fmt: skip
+    add_precision(parser)
     add_statistics(parser)
     add("--out", metavar="DIR",
         help="also write each recording's prediction and errors there, as .npz")  # fmt: skip
@@ -82,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
     """Evaluate and print."""
     from core.cli.statistics import with_statistics
     from core.workflows import evaluate as evaluation
-    from core.workflows.lift import BATCH, PoseLifter
+    from core.workflows.lift import PoseLifter
     from core.workflows.open import open_checkpoint, open_dataset
 
     _say_what_has_no_effect(options)
@@ -94,7 +95,9 @@ def run(options: argparse.Namespace) -> int:
         dataset, source, subjects=options.subject, actions=options.action, split=split
     )
     load = options.load or ("gt" if source == evaluation.GROUND_TRUTH else "detector")
-    lifter = PoseLifter(open_checkpoint(load), batch=options.test_batch or BATCH)
+    lifter = PoseLifter(
+        open_checkpoint(load), precision=options.precision, batch=options.test_batch
+    )
     lifter = with_statistics(lifter, options.statistics)
     out = None if options.out is None else _folder(options.out)
     result = _evaluated(dataset, lifter, source, options)
@@ -215,6 +218,7 @@ def _origin(
         "2D input": source,
         "Checkpoint": f"{checkpoint.name}, digest {checkpoint.digest[:SHOWN]}",
         "Statistics": f"2D {origins[0]}; 3D {origins[1]}",
+        "Precision": lifter.engine.kind,
     }
 
 

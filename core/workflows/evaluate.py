@@ -6,10 +6,11 @@ Torch is imported only once something is evaluated.
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from core.dataset import Dataset, Entry, Key, in_paper_order
 from core.errors import PoseFormatError
 from core.skeleton import H36M_17, JOINTS_14, OUTPUT_16_JOINTS
-from core.workflows.lift import BATCH, PoseLifter, Protocol, judge, relative_to_root
+from core.workflows.lift import PoseLifter, Protocol, judge, relative_to_root
 
 FloatArray = NDArray[np.floating[Any]]
 Split = Literal["train", "test"]
@@ -30,6 +31,8 @@ JOINT_SETS: dict[JointSet, tuple[str, ...]] = {
     14: JOINTS_14,
 }
 GROUND_TRUTH = "gt"
+# Frames that a worker lifts and measures in one go.
+GROUP = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,26 +213,43 @@ def frame_errors(
 ) -> Iterator[FrameErrors]:
     """Lift recordings and yield the errors of each; recordings without truth are left out.
 
-    Short recordings go through the network together, so that it always has a full batch.
+    Short recordings go through the network together; groups are measured side by side.
     """
+    from core import workers
+
     lifter = lifter.suited_to(dataset, source)
     counted = H36M_17.indices(joints)
-    for group in _in_groups(dataset, source, entries):
-        lifted = lifter.lift_arrays(np.concatenate([joints_2d for _, joints_2d, _ in group]))
-        truth = np.concatenate([truth for _, _, truth in group])
+
+    def measure(group: list[Loaded]) -> list[FrameErrors]:
+        lifted = lifter.lift_arrays(np.concatenate([each.joints_2d for each in group]))
+        truth = np.concatenate([each.truth for each in group])
         _, errors = judge(lifted[:, counted], truth[:, counted])
-        start = 0
-        for entry, joints_2d, _ in group:
-            part = slice(start, start + len(joints_2d))
-            yield FrameErrors(entry, {p: e[part] for p, e in errors.items()}, lifted[part])
-            start = part.stop
+        parts = frames_of_each(group)
+        return [
+            FrameErrors(each.entry, {p: e[part] for p, e in errors.items()}, lifted[part])
+            for each, part in zip(group, parts, strict=True)
+        ]
+
+    for found in workers.each(measure, in_groups(dataset, source, entries)):
+        yield from found
 
 
-Loaded = tuple[Entry, FloatArray, FloatArray]
+class Loaded(NamedTuple):
+    """A recording to measure: 2D (F, 16, 2) px and root-relative 3D (F, 17, 3) mm."""
+
+    entry: Entry
+    joints_2d: FloatArray
+    truth: FloatArray
 
 
-def _in_groups(dataset: Dataset, source: str, entries: Iterable[Entry]) -> Iterator[list[Loaded]]:
-    """Load recordings in groups of about a batch: entry, 2D (F, 16, 2), root-relative 3D."""
+def frames_of_each(group: Iterable[Loaded]) -> list[slice]:
+    """Tell which frames of a group, put together, are each recording's."""
+    stops = list(itertools.accumulate(len(each.truth) for each in group))
+    return [slice(start, stop) for start, stop in zip([0, *stops], stops, strict=False)]
+
+
+def in_groups(dataset: Dataset, source: str, entries: Iterable[Entry]) -> Iterator[list[Loaded]]:
+    """Load recordings in groups of some thousand frames; those without truth are left out."""
     group: list[Loaded] = []
     frames = 0
     for entry in entries:
@@ -237,9 +257,9 @@ def _in_groups(dataset: Dataset, source: str, entries: Iterable[Entry]) -> Itera
         if recording.truth is None or source not in recording.inputs:
             continue
         truth = relative_to_root(recording.truth).positions
-        group.append((entry, recording.inputs[source].positions, truth))
+        group.append(Loaded(entry, recording.inputs[source].positions, truth))
         frames += entry.frames
-        if frames >= BATCH:
+        if frames >= GROUP:
             yield group
             group, frames = [], 0
     if group:

@@ -24,7 +24,7 @@ from core.skeleton import H36M_17, INPUT_16, OUTPUT_16_JOINTS
 
 if TYPE_CHECKING:
     from core.checkpoint import Checkpoint
-    from core.model import Lifter
+    from core.inference import Engine, Precision
 
 Protocol = Literal[1, 2]
 FloatArray = NDArray[np.floating[Any]]
@@ -32,7 +32,8 @@ FloatArray = NDArray[np.floating[Any]]
 # Under this name a data set keeps the statistics of its 3D.
 OUTPUT = "3d"
 MOVING = H36M_17.indices(OUTPUT_16_JOINTS)
-BATCH = 8192
+# Poses that a worker lifts in one go, in the arithmetic around the network.
+PART = 2048
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,23 +43,32 @@ class PoseLifter:
     Attributes:
         checkpoint: the weights and what is known about them.
         input_statistics, output_statistics: used where the checkpoint has none of its own.
-        batch: poses that go through the network at once.
+        precision: "auto" takes what is fastest here among what is exact enough; "float32" is exact.
+        batch: poses that go through the network at once; None takes what suits the machine.
     """
 
     checkpoint: Checkpoint
     input_statistics: Statistics | None = None
     output_statistics: Statistics | None = None
-    batch: int = BATCH
+    precision: Precision = "auto"
+    batch: int | None = None
 
     @cached_property
-    def model(self) -> Lifter:
-        """The network, built at first use, with batch norm folded into the layers before it."""
-        from core.checkpoint import model_from
+    def engine(self) -> Engine:
+        """The network as it predicts, built and checked at first use."""
+        from core.inference import engine, folded
 
-        return _folded(model_from(self.checkpoint))
+        config = self.checkpoint.config
+        network = folded(
+            self.checkpoint.state,
+            stages=config.num_stage,
+            batch_norm=config.batch_norm,
+            residual=config.residual,
+        )
+        return engine(network, self.precision)
 
     def suited_to(self, dataset: Dataset, source: str) -> PoseLifter:
-        """Fall back on a data set's statistics where the checkpoint has none; shares the model."""
+        """Fall back on a data set's statistics where the checkpoint has none; shares the engine."""
         statistics = dataset.statistics
         return self.falling_back_on(statistics.get(source), statistics.get(OUTPUT))
 
@@ -71,7 +81,7 @@ class PoseLifter:
             input_statistics=input_statistics or self.input_statistics,
             output_statistics=output_statistics or self.output_statistics,
         )
-        lifter.__dict__["model"] = self.model
+        lifter.__dict__["engine"] = self.engine
         return lifter
 
     def statistics(self) -> tuple[Statistics, Statistics]:
@@ -120,22 +130,29 @@ class PoseLifter:
         Raises:
             PoseFormatError: statistics are missing.
         """
-        import torch
-
-        from core.model import lift
+        from core import workers
 
         of_input, of_output = self.statistics()
-        complete = np.isfinite(joints_2d).all(axis=(1, 2))
-        framed = frame(joints_2d[complete].astype(np.float64), self.checkpoint.framing)
-        flat = normalize(
-            framed.reshape(len(framed), 2 * len(INPUT_16)), of_input.mean, of_input.std
-        )
-        output = lift(self.model, torch.from_numpy(flat.astype(np.float32)), batch=self.batch)
-        moving = unnormalize(output.numpy().astype(np.float64), of_output.mean, of_output.std)
+        engine = self.engine
         poses = np.full((len(joints_2d), len(H36M_17), 3), np.nan, dtype=np.float32)
-        lifted = np.zeros((len(framed), len(H36M_17), 3), dtype=np.float32)
-        lifted[:, MOVING] = moving.reshape(len(framed), len(MOVING), 3)
-        poses[complete] = lifted
+
+        def lift(start: int) -> None:
+            part = joints_2d[start : start + PART]
+            complete = np.isfinite(part).all(axis=(1, 2))
+            framed = frame(part[complete].astype(np.float64), self.checkpoint.framing)
+            flat = normalize(
+                framed.reshape(len(framed), 2 * len(INPUT_16)), of_input.mean, of_input.std
+            )
+            output = engine.lift(flat.astype(np.float32), self.batch)
+            moving = unnormalize(output.astype(np.float64), of_output.mean, of_output.std)
+            lifted = np.zeros((len(framed), len(H36M_17), 3), dtype=np.float32)
+            lifted[:, MOVING] = moving.reshape(len(framed), len(MOVING), 3)
+            poses[start : start + PART][complete] = lifted
+
+        starts = range(0, len(joints_2d), PART)
+        # One part is spread over the workers by the engine.
+        for _ in map(lift, starts) if len(starts) <= 1 else workers.each(lift, starts):
+            pass
         return poses
 
     def lift(self, sequence: PoseSequence) -> PoseSequence:
@@ -158,23 +175,6 @@ class PoseLifter:
             sequence.fps,
             source=f"{self.checkpoint.name}, lifted from {sequence.source or '2D'}",
         )
-
-
-def _folded(model: Lifter) -> Lifter:
-    """Fold batch norm, which only scales and shifts once trained: same output, less to do."""
-    from torch import nn
-    from torch.nn.utils.fusion import fuse_linear_bn_eval
-
-    # Each norm follows the linear layer of the same number.
-    for part in (model, *model.linear_stages):
-        for number in (1, 2):
-            norm = getattr(part, f"batch_norm{number}", None)
-            if isinstance(norm, nn.BatchNorm1d):
-                layer = fuse_linear_bn_eval(getattr(part, f"w{number}"), norm)
-                setattr(part, f"w{number}", layer)
-                setattr(part, f"batch_norm{number}", nn.Identity())
-        part.relu = nn.ReLU(inplace=True)
-    return model
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,9 +19,9 @@ has keys, frame rates and provenance. Columns per frame also hold what tables le
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,8 +37,15 @@ from core.metrics import (
     velocity_errors,
 )
 from core.skeleton import H36M_17
-from core.workflows.evaluate import JOINT_SETS, FloatArray, JointSet, frame_errors
-from core.workflows.lift import PoseLifter, Protocol, relative_to_root
+from core.workflows.evaluate import (
+    JOINT_SETS,
+    FloatArray,
+    JointSet,
+    Loaded,
+    frames_of_each,
+    in_groups,
+)
+from core.workflows.lift import PoseLifter, Protocol, judge
 
 PROTOCOLS: tuple[Protocol, ...] = (1, 2)
 PER_FRAME = ("velocity", "scaled", "bones", "asymmetry")
@@ -75,25 +82,14 @@ def computed(
     sums: dict[str, list[FloatArray]] = {f"sums.{p}.{j}": [] for p in PROTOCOLS for j in JOINT_SETS}
     evaluated: list[Entry] = []
     offsets = [0]
-    for found in frame_errors(dataset, lifter, source, entries):
-        recording = dataset.load(found.entry.key)
-        if recording.truth is None:
-            continue
-        truth = relative_to_root(recording.truth).positions
+    for found in _measured(dataset, lifter, source, entries):
         rows = slice(offsets[-1], offsets[-1] + found.entry.frames)
-        for protocol in PROTOCOLS:
-            columns[f"errors.{protocol}"][rows] = found.errors[protocol]
-        for name, values in _per_frame(found.predictions, truth).items():
+        for name, values in found.columns.items():
             columns[name][rows] = values
-        for joint_set in JOINT_SETS:
-            errors = found.errors
-            if joint_set != 17:
-                errors = _errors_of(joint_set, found.predictions, truth, found.errors[1])
-            complete = np.isfinite(np.concatenate([*errors.values()], axis=1)).all(axis=1)
-            frames[joint_set].append(int(complete.sum()))
-            for protocol in PROTOCOLS:
-                total = errors[protocol][complete].sum(axis=0)
-                sums[f"sums.{protocol}.{joint_set}"].append(total)
+        for joint_set, count in found.frames.items():
+            frames[joint_set].append(count)
+        for name, total in found.sums.items():
+            sums[name].append(total)
         evaluated.append(found.entry)
         offsets.append(rows.stop)
         if progress is not None:
@@ -115,6 +111,64 @@ def computed(
         "fps": [entry.fps for entry in evaluated],
     }
     return arrays, metadata
+
+
+class _Measured(NamedTuple):
+    """What is kept of one recording."""
+
+    entry: Entry
+    columns: dict[str, FloatArray]
+    frames: dict[JointSet, int]
+    sums: dict[str, FloatArray]
+
+
+def _measured(
+    dataset: Dataset, lifter: PoseLifter, source: str, entries: tuple[Entry, ...]
+) -> Iterator[_Measured]:
+    """Lift and measure recordings, several at a time; they come in the order of the entries."""
+    from core import workers
+
+    lifter = lifter.suited_to(dataset, source)
+
+    def measure(group: list[Loaded]) -> list[_Measured]:
+        predictions = lifter.lift_arrays(np.concatenate([each.joints_2d for each in group]))
+        truth = np.concatenate([each.truth for each in group])
+        _, errors = judge(predictions, truth)
+        of_sets = {
+            joint_set: errors
+            if joint_set == 17
+            else _errors_of(joint_set, predictions, truth, errors[1])
+            for joint_set in JOINT_SETS
+        }
+        return [
+            _kept(each.entry, predictions[part], truth[part], part, of_sets)
+            for each, part in zip(group, frames_of_each(group), strict=True)
+        ]
+
+    for found in workers.each(measure, in_groups(dataset, source, entries)):
+        yield from found
+
+
+def _kept(
+    entry: Entry,
+    predictions: FloatArray,
+    truth: FloatArray,
+    part: slice,
+    of_sets: dict[JointSet, dict[Protocol, FloatArray]],
+) -> _Measured:
+    """Take one recording's columns and sums."""
+    columns = _per_frame(predictions, truth)
+    frames: dict[JointSet, int] = {}
+    sums: dict[str, FloatArray] = {}
+    for joint_set, of_protocols in of_sets.items():
+        errors = {protocol: values[part] for protocol, values in of_protocols.items()}
+        complete = np.isfinite(np.concatenate([*errors.values()], axis=1)).all(axis=1)
+        frames[joint_set] = int(complete.sum())
+        for protocol, values in errors.items():
+            sums[f"sums.{protocol}.{joint_set}"] = values[complete].sum(axis=0)
+            if joint_set == 17:
+                columns[f"errors.{protocol}"] = values
+    return _Measured(entry, columns, frames, sums)
 
 
 def _per_frame(predictions: FloatArray, truth: FloatArray) -> dict[str, FloatArray]:

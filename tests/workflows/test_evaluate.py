@@ -111,7 +111,7 @@ def test_protocol_2_aligns_on_the_joints_that_count(lifter):
 def test_small_groups_give_the_same_figures(lifter, monkeypatch):
     dataset = toy_dataset(missing=True)
     together = evaluate(dataset, lifter, "gt")
-    monkeypatch.setattr(evaluation, "BATCH", 1)
+    monkeypatch.setattr(evaluation, "GROUP", 1)
     alone = evaluate(dataset, lifter, "gt")
     assert alone.action_errors(2) == pytest.approx(together.action_errors(2))
     np.testing.assert_array_equal(alone.frames, together.frames)

@@ -16,7 +16,14 @@ from core.model import Lifter, LifterConfig
 from core.normalization import Statistics
 from core.sequence import PoseSequence
 from core.skeleton import H36M_17, INPUT_16, OUTPUT_16_JOINTS
-from core.workflows.lift import PoseLifter, lift_recording, published_statistics, relative_to_root
+from core.workflows.lift import (
+    PART,
+    PoseLifter,
+    lift_recording,
+    published_statistics,
+    relative_to_root,
+)
+from core.workflows.open import checkpoint_names, open_checkpoint
 from tests.toys import RECORDINGS, WITHOUT_HOURGLASS, toy_checkpoint, toy_dataset, toy_recording
 
 KEY = next(iter(RECORDINGS))
@@ -59,7 +66,16 @@ def test_lifting_is_normalise_network_unnormalise(batch_norm):
 def test_batches_do_not_change_the_result():
     whole = PoseLifter(toy_checkpoint()).lift(sequence(people()))
     parts = PoseLifter(toy_checkpoint(), batch=2).lift(sequence(people()))
-    np.testing.assert_allclose(parts.positions, whole.positions, atol=1e-3)
+    np.testing.assert_array_equal(parts.positions, whole.positions)
+
+
+@pytest.mark.parametrize("name", checkpoint_names())
+def test_a_frames_digits_are_the_same_alone_and_in_a_long_sequence(name):
+    lifter = PoseLifter(open_checkpoint(name))
+    positions = people(PART + 300)
+    whole = lifter.lift_arrays(positions)
+    for frames in (slice(0, 1), slice(PART - 2, PART + 3), slice(-70, None)):
+        np.testing.assert_array_equal(lifter.lift_arrays(positions[frames]), whole[frames])
 
 
 def test_a_missing_joint_empties_its_own_frame_only():
@@ -115,9 +131,9 @@ def test_statistics_come_from_the_data_set_where_the_checkpoint_has_none():
     np.testing.assert_array_equal(lifter.lift(sequence(people())).positions, expected.positions)
 
 
-def test_suiting_a_lifter_to_data_shares_its_model():
+def test_suiting_a_lifter_to_data_shares_its_engine():
     lifter = PoseLifter(toy_checkpoint())
-    assert lifter.suited_to(toy_dataset(statistics=True), "gt").model is lifter.model
+    assert lifter.suited_to(toy_dataset(statistics=True), "gt").engine is lifter.engine
 
 
 def test_missing_statistics_are_explained():

@@ -17,6 +17,7 @@ from core.store import Store
 from core.workflows import results
 from core.workflows.evaluate import evaluate
 from core.workflows.lift import PoseLifter, lift_recording
+from core.workflows.open import checkpoint_names, open_checkpoint, open_dataset
 from core.workflows.result_columns import LEFT, RIGHT
 from core.workflows.results import Results, judge
 from tests.toys import CAMERA, toy_checkpoint, toy_dataset
@@ -133,6 +134,28 @@ def test_choosing_from_a_result_is_evaluating_what_was_chosen(store):
         chosen = found.evaluation(**choice).as_dict()
         assert chosen["frames"] == expected["frames"]
         assert chosen["protocol_2"] == pytest.approx(expected["protocol_2"], rel=1e-6)
+
+
+@pytest.mark.parametrize("name", checkpoint_names())
+def test_a_kept_frames_errors_are_the_pages_to_the_last_digit(store, name):
+    dataset, lifter = open_dataset("balancing"), PoseLifter(open_checkpoint(name))
+    source = dataset.sources[0]
+    found = judge(dataset, lifter, source, store=store)
+    for key in found.keys:
+        shown = lift_recording(lifter, dataset, dataset.load(key), source).errors
+        assert shown is not None
+        for protocol in results.PROTOCOLS:
+            kept = found.errors[protocol][found.frames_of(key)]
+            np.testing.assert_array_equal(kept, shown[protocol].astype(np.float32))
+
+
+def test_results_in_another_precision_are_other_results(store):
+    dataset, lifter = toy_dataset(), PoseLifter(toy_checkpoint())
+    judge(dataset, lifter, "gt", store=store)
+    coarse = PoseLifter(toy_checkpoint())
+    coarse.engine.kind = "bfloat16"
+    assert results.kept(dataset, lifter, "gt", store=store) is not None
+    assert results.kept(dataset, coarse, "gt", store=store) is None
 
 
 def test_frames_are_those_of_the_recording_lifted_alone(store):
