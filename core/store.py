@@ -14,7 +14,7 @@ import os
 import struct
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save
+
+from core.errors import PoseFormatError
 
 # Overrides where results are kept.
 ENVIRONMENT = "POSE_BASELINE_CACHE"
@@ -61,7 +63,7 @@ class Store:
 
     def open(self, name: str) -> Stored | None:
         """Open a result, or None if there is none that can be read."""
-        path = self._path(name)
+        path = self.path(name)
         try:
             found = _mapped(path)
         except (OSError, ValueError, KeyError, TypeError, struct.error):
@@ -85,7 +87,7 @@ class Store:
         Returns:
             Why it could not be kept, as a sentence for people; empty if it was.
         """
-        path = self._path(name)
+        path = self.path(name)
         content = save(dict(arrays), {"result": json.dumps(metadata)})
         if len(content) > self.limit_bytes:
             return (
@@ -104,12 +106,48 @@ class Store:
                 raise
             self._make_room(path)
         except OSError as error:
-            reason = error.strerror or str(error)
-            return (
-                f"The result was not kept: {self.folder} can't be written ({reason}). The "
-                f"variable {ENVIRONMENT} names another folder."
-            )
+            return self._unwritable(error.strerror or str(error))
         return ""
+
+    def adopt(self, name: str, write: Callable[[Path], None]) -> str:
+        """Keep a file that `write` makes at the path it is given; a large one is never in memory.
+
+        Args:
+            name: letters, digits and hyphens.
+            write: makes the file, whole; what it raises goes on to the caller, except that the
+                place can't be written.
+
+        Returns:
+            Why it could not be kept, as a sentence for people; empty if it was.
+        """
+        path = self.path(name)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(TEMPORARY, "", self.folder)
+            os.close(handle)
+        except OSError as error:
+            return self._unwritable(error.strerror or str(error))
+        try:
+            write(Path(temporary))
+            if Path(temporary).stat().st_size > self.limit_bytes:
+                return f"It was not kept: it is larger than the {self.limit_bytes:,} bytes allowed."
+            Path(temporary).replace(path)
+            self._make_room(path)
+        except OSError as error:
+            return self._unwritable(error.strerror or str(error))
+        except PoseFormatError as error:
+            if error.file != temporary:
+                raise
+            return self._unwritable(error.problem)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+        return ""
+
+    def _unwritable(self, reason: str) -> str:
+        return (
+            f"The result was not kept: {self.folder} can't be written ({reason}). The "
+            f"variable {ENVIRONMENT} names another folder."
+        )
 
     def size_bytes(self) -> int:
         """Add up the results that are kept."""
@@ -126,7 +164,8 @@ class Store:
             freed += size
         return freed
 
-    def _path(self, name: str) -> Path:
+    def path(self, name: str) -> Path:
+        """Tell where a result of this name lies, or would."""
         if not name or not all(letter.isalnum() or letter == "-" for letter in name):
             raise ValueError(f"a result's name has letters, digits and hyphens, not {name!r}")
         return self.folder / f"{name}{SUFFIX}"

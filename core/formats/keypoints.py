@@ -21,18 +21,15 @@ from __future__ import annotations
 
 import io
 import json
-import math
-import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from core.errors import PoseFormatError
+from core.formats import arrays
 from core.formats.keypoints_csv import read_csv, write_csv
 from core.formats.pose_arrays import FPS, sequence_of
 from core.sequence import PoseSequence
@@ -43,8 +40,6 @@ SUFFIXES = (".npz", ".csv", ".json")
 READ_SUFFIXES = (*SUFFIXES, ".npy")
 FORMAT, VERSION = "poses", 1
 
-# No single person's recording is larger; a header that claims more is not trusted.
-LARGEST_BYTES = 1 << 30
 ARRAY_NAMES = ("positions", "positions_2d", "positions_3d", "keypoints", "joints_2d", "poses")
 
 Array = NDArray[np.floating[Any]]
@@ -117,7 +112,7 @@ def to_bytes(sequence: PoseSequence, suffix: str, *, name: str = "poses") -> byt
 
 
 def _to_npz(sequence: PoseSequence) -> bytes:
-    arrays: dict[str, Any] = {
+    content: dict[str, Any] = {
         "positions": sequence.positions,
         "joints": np.array(sequence.skeleton.joints),
         "skeleton": np.array(sequence.skeleton.name),
@@ -127,9 +122,9 @@ def _to_npz(sequence: PoseSequence) -> bytes:
         "source": np.array(sequence.source),
     }
     if sequence.confidence is not None:
-        arrays["confidence"] = sequence.confidence
+        content["confidence"] = sequence.confidence
     target = io.BytesIO()
-    np.savez_compressed(target, **arrays)
+    np.savez_compressed(target, **content)
     return target.getvalue()
 
 
@@ -171,53 +166,15 @@ def array_in(data: bytes, name: str) -> NDArray[Any]:
 def _from_npz(data: bytes, name: str) -> dict[str, Any]:
     content = {
         key: array.item() if array.ndim == 0 else array
-        for key, array in _npz_arrays(data, name).items()
+        for key, array in arrays.read_npz(data, name).items()
     }
     if "positions" not in content:
         content["positions"] = _only_array(content, name)
     return content
 
 
-def _npz_arrays(data: bytes, name: str) -> dict[str, NDArray[Any]]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = archive.infolist()
-            size = sum(member.file_size for member in members)
-            if size > LARGEST_BYTES:
-                raise PoseFormatError(f"unpacks to {size:,} bytes; too large", file=name)
-            packed = {member.filename: archive.read(member) for member in members}
-    except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        if isinstance(error, PoseFormatError):
-            raise
-        raise PoseFormatError("is no NPZ file, or cut short", file=name) from None
-    keys = {member.removesuffix(".npy"): raw for member, raw in packed.items()}
-    return {key: _npy_array(raw, name, place=key) for key, raw in keys.items()}
-
-
 def _from_npy(data: bytes, name: str) -> dict[str, Any]:
-    return {"positions": _npy_array(data, name)}
-
-
-def _npy_array(data: bytes, name: str, place: str = "") -> NDArray[Any]:
-    """Read an NPY file without unpickling, and without memory for more than it holds."""
-    readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
-    file = io.BytesIO(data)
-    try:
-        shape, fortran_order, dtype = readers[npy.read_magic(file)](file)
-    except (ValueError, KeyError, EOFError, TypeError, SyntaxError, RecursionError):
-        raise PoseFormatError("is no NPY array, or cut short", file=name, place=place) from None
-    if dtype.hasobject:
-        raise PoseFormatError("holds pickled objects, which are not read", file=name, place=place)
-    held = len(data) - file.tell()
-    count = math.prod(shape)
-    if not dtype.itemsize or min(shape, default=0) < 0 or count * dtype.itemsize > held:
-        raise PoseFormatError(
-            f"cut short: an array of {shape} was announced, but only {held:,} bytes of it are here",
-            file=name,
-            place=place,
-        )
-    array = np.frombuffer(data, dtype, count, offset=file.tell())
-    return array.reshape(shape, order="F" if fortran_order else "C")
+    return {"positions": arrays.read_npy(data, name)}
 
 
 def _only_array(content: Mapping[str, Any], name: str) -> NDArray[Any]:
@@ -282,11 +239,11 @@ def arrays_in(path: str | Path) -> list[str]:
     try:
         data = Path(path).read_bytes()
         if suffix == ".npz":
-            arrays = _npz_arrays(data, str(path))
+            found = arrays.read_npz(data, str(path))
         elif suffix == ".npy":
-            arrays = {"the array": _npy_array(data, str(path))}
+            found = {"the array": arrays.read_npy(data, str(path))}
         else:
             return []
     except (PoseFormatError, OSError):
         return []
-    return [f"{name} {array.shape} {array.dtype}" for name, array in arrays.items()]
+    return [f"{name} {array.shape} {array.dtype}" for name, array in found.items()]

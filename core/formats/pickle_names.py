@@ -185,6 +185,13 @@ def _reconstruct(kind: object, _shape: object, _typecode: object) -> PendingArra
     return PendingArray()
 
 
+def _frombuffer(buffer: object, dtype: object, shape: Any, order: object) -> PendingArray:
+    content = bytes(buffer) if isinstance(buffer, (bytes, bytearray)) else buffer
+    array = PendingArray()
+    array.__setstate__((shape, dtype, order == "F", content))
+    return array
+
+
 def _scalar(dtype: object, content: object) -> Any:
     if isinstance(content, str):
         content = content.encode("latin1")
@@ -260,6 +267,8 @@ def _allowed_names() -> dict[str, Any]:
         "numpy.dtype": PendingDtype,
         "numpy.core.multiarray._reconstruct": _reconstruct,
         "numpy._core.multiarray._reconstruct": _reconstruct,
+        "numpy.core.numeric._frombuffer": _frombuffer,
+        "numpy._core.numeric._frombuffer": _frombuffer,
         "numpy.core.multiarray.scalar": _scalar,
         "numpy._core.multiarray.scalar": _scalar,
         "_codecs.encode": _encode,

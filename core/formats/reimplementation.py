@@ -9,7 +9,7 @@ the hourglass's are estimated (`pixel_statistics`). Nothing in such a file is ru
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -53,22 +53,37 @@ def matches(folder: str | Path) -> bool:
     return folder.is_dir() and any((folder / (name + SUFFIX)).is_file() for name in names)
 
 
-def read(folder: str | Path) -> Dataset:
+def files(folder: str | Path) -> list[Path]:
+    """List what a data set at this path is made of."""
+    folder = Path(folder).parent if Path(folder).is_file() else Path(folder)
+    names = ["stat_3d", *(f"{split}_{kind}" for split in SPLITS for kind in ("2d", "2d_ft", "3d"))]
+    return [folder / (n + SUFFIX) for n in names if (folder / (n + SUFFIX)).is_file()]
+
+
+def read(folder: str | Path, *, progress: Callable[[int, int], None] | None = None) -> Dataset:
     """Read a folder; every file is read once, a recording is un-normalised when it is asked for.
 
     Its `statistics` hold those of each 2D source (32 numbers, px) and, under "3d", those of the
     output (48 numbers, mm): normalising a recording with them gives the files' own numbers.
 
+    Args:
+        folder: the folder, or one of the files in it.
+        progress: called with splits read and splits in all.
+
     Raises:
         PoseFormatError: files are missing, damaged, or not what they should be.
     """
-    folder = Path(folder)
+    folder = Path(folder).parent if Path(folder).is_file() else Path(folder)
     splits = _present_splits(folder)
     digest = hashlib.blake2b(digest_size=16)
     output_statistics, ankles = _output_statistics(folder / f"stat_3d{SUFFIX}", digest)
     in_world = _is_of_world_frame(ankles)
     notes = [_world_frame_note(ankles)] if in_world else []
-    found = {split: _read_split(folder, split, digest) for split in splits}
+    found: dict[Literal["train", "test"], _Split] = {}
+    for done, name in enumerate(splits):
+        if progress is not None:
+            progress(done, len(splits))
+        found[name] = _read_split(folder, name, digest)
     notes += [note for split in found.values() for note in split.notes]
 
     # Poses in world axes can't be projected, so they tell nothing about the 2D.

@@ -18,6 +18,7 @@ import numpy as np
 from core.dataset import Dataset, Recording, valid_frames
 from core.errors import PoseFormatError
 from core.sequence import PoseSequence
+from core.workflows import converted
 from core.workflows.open import BUILT_IN, checkpoint_names, open_dataset, recognise
 
 Fact = str | int | float | list[str]
@@ -63,7 +64,7 @@ def describe(spec: str | Path) -> FileInfo:
     if spec in checkpoint_names() and not path.exists():
         return _of_checkpoint(str(spec))
     layout = recognise(path)
-    if layout in ("data set file", "re-implementation's data folder"):
+    if layout == "data set file" or layout in converted.READERS:
         return _of_dataset(str(spec), layout, open_dataset(path))
     if layout == "checkpoint":
         return _of_checkpoint(str(spec))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import json
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -26,6 +27,8 @@ WEIGHTS = ASSETS / "weights"
 Layout = Literal[
     "data set file",
     "re-implementation's data folder",
+    "VideoPose3D's archives",
+    "Human3.6M's own files",
     "checkpoint",
     "openpose folder",
     "pose2sim folder",
@@ -38,8 +41,8 @@ Layout = Literal[
 ]
 
 UNDERSTOOD = (
-    "a data set file written by `python -m core prepare`, or a folder with test_2d, test_3d and "
-    "stat_3d .pth.tar"
+    "a data set file written by `python -m core prepare`, a folder with test_2d, test_3d and "
+    "stat_3d .pth.tar, or Human3.6M in its own or another project's layout"
 )
 # What to do with paths that are something, but not a data set.
 INSTEAD: dict[Layout, str] = {
@@ -53,13 +56,17 @@ INSTEAD: dict[Layout, str] = {
 }
 
 
-def open_dataset(spec: str | Path) -> Dataset:
+def open_dataset(
+    spec: str | Path, *, progress: Callable[[str, int, int], None] | None = None
+) -> Dataset:
     """Open a data set.
 
     Args:
-        spec: "balancing", "synthetic", the path of a data set file, or of a folder in the
-            re-implementation's layout. A file within such a folder stands for the folder, and a
-            folder with a single data set file in it for that file.
+        spec: "balancing", "synthetic", the path of a data set file, or of a folder in one of the
+            field's layouts. A file within such a folder stands for the folder, and a folder with
+            a single data set file in it for that file.
+        progress: called with what is done, how far and out of what, where it takes long: a large
+            folder is converted once.
 
     Raises:
         PoseFormatError: there is nothing, or something else; it says what was looked at.
@@ -78,10 +85,10 @@ def open_dataset(spec: str | Path) -> Dataset:
         from core.formats import dataset_file
 
         return dataset_file.read(_single_file(path))
-    if layout == "re-implementation's data folder":
-        from core.formats import reimplementation
+    from core.workflows import converted
 
-        return reimplementation.read(path if path.is_dir() else path.parent)
+    if layout in converted.READERS:
+        return converted.open_dataset(path, layout, progress)
     if layout == "nothing":
         near = difflib.get_close_matches(str(spec), BUILT_IN, n=1)
         hint = f" (did you mean {near[0]}?)" if near else ""
@@ -161,10 +168,14 @@ def recognise(path: str | Path) -> Layout:
 
 
 def _recognise_folder(folder: Path) -> Layout:
-    from core.formats import openpose, reimplementation
+    from core.formats import human36m_official, openpose, reimplementation, videopose3d
 
     if reimplementation.matches(folder):
         return "re-implementation's data folder"
+    if videopose3d.matches(folder):
+        return "VideoPose3D's archives"
+    if human36m_official.matches(folder):
+        return "Human3.6M's own files"
     if _single_file(folder) != folder:
         return "data set file"
     names = {entry.name.lower() for entry in folder.iterdir()}
@@ -193,7 +204,9 @@ def _recognise_file(file: Path) -> Layout:
     if name.endswith((".trc", ".c3d")):
         return "marker file"
     if name.endswith((".npz", ".npy", ".csv", ".json")):
-        return "pose file"
+        from core.formats import videopose3d
+
+        return "VideoPose3D's archives" if videopose3d.matches(file) else "pose file"
     return "unknown"
 
 

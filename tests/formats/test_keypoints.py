@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from core.cameras import MEAN_PITCH_RAD, pitch_rotation
 from core.errors import PoseFormatError
-from core.formats import keypoints
+from core.formats import arrays, keypoints
 from core.sequence import PoseSequence, Space
 from core.skeleton import H36M_17, H36M_32, INPUT_16
 
@@ -276,7 +276,7 @@ def test_broken_files_are_refused_with_their_name_and_place(name, data, message)
 
 
 def test_a_file_that_unpacks_too_large_is_not_unpacked(monkeypatch):
-    monkeypatch.setattr(keypoints, "LARGEST_BYTES", 1000)
+    monkeypatch.setattr(arrays, "LARGEST_BYTES", 1000)
     with pytest.raises(PoseFormatError, match=r"unpacks to \d.* bytes; too large"):
         keypoints.read_bytes(npz(positions=np.zeros((100, 17, 2))), "bomb.npz")
 
