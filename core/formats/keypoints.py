@@ -158,8 +158,8 @@ def array_in(data: bytes, name: str) -> NDArray[Any]:
         PoseFormatError: it is no such file, holds pickled objects, or no single array of poses.
     """
     if Path(name).suffix.lower() == ".npy":
-        return _npy_array(data, name)
-    content = _npz_arrays(data, name)
+        return arrays.read_npy(data, name)
+    content = arrays.read_npz(data, name)
     return content["positions"] if "positions" in content else _only_array(content, name)
 
 
