@@ -14,7 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import numpy as np
 from numpy.lib import format as npy
@@ -87,6 +87,43 @@ def read_npz(
     for key in list(packed):
         arrays[key] = read_npy(packed.pop(key), name, place=key, objects=objects)
     return arrays
+
+
+def mapped(path: Path, key: str) -> NDArray[Any]:
+    """Open one array of an NPZ without reading it: memory-mapped where it is stored as it is.
+
+    Raises:
+        PoseFormatError: no NPZ, cut short, no such array, or one of objects.
+    """
+    member = f"{key}.npy"
+    try:
+        with zipfile.ZipFile(path) as archive:
+            info = archive.getinfo(member)
+            if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
+                raise KeyError(member)
+        with path.open("rb") as file:
+            file.seek(info.header_offset + 26)
+            name_length, extra_length = struct.unpack("<HH", file.read(4))
+            start = info.header_offset + 30 + name_length + extra_length
+            file.seek(start)
+            shape, fortran_order, dtype = HEADERS[npy.read_magic(file)](file)
+            offset = file.tell()
+    except KeyError:
+        found = read_npz(path, str(path), only={key})
+        if key not in found:
+            raise PoseFormatError(f"has no array {key}", file=path) from None
+        array: NDArray[Any] = found[key]
+        return array
+    except (*NOT_AN_ARCHIVE, TypeError, SyntaxError, RecursionError, MemoryError):
+        raise PoseFormatError("is no NPZ file, or cut short", file=path, place=key) from None
+    if dtype.hasobject:
+        raise PoseFormatError("holds pickled objects, which are not read", file=path, place=key)
+    if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize > info.file_size:
+        raise PoseFormatError("cut short", file=path, place=key)
+    if not math.prod(shape):
+        return np.empty(shape, dtype)
+    order: Literal["F", "C"] = "F" if fortran_order else "C"
+    return np.memmap(path, dtype, "r", offset, shape, order)
 
 
 def check_sizes(members: Iterable[zipfile.ZipInfo], name: str) -> None:

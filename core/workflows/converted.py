@@ -26,6 +26,8 @@ READERS = {
     "re-implementation's data folder": "core.formats.reimplementation",
     "VideoPose3D's archives": "core.formats.videopose3d",
     "Human3.6M's own files": "core.formats.human36m_official",
+    "MMPose's Human3.6M": "core.formats.mmpose",
+    "the original code's h5 files": "core.formats.original_h5",
 }
 # Below this a folder opens as fast as it would be converted.
 SMALLEST_BYTES = 24 << 20

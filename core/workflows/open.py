@@ -29,6 +29,8 @@ Layout = Literal[
     "re-implementation's data folder",
     "VideoPose3D's archives",
     "Human3.6M's own files",
+    "MMPose's Human3.6M",
+    "the original code's h5 files",
     "checkpoint",
     "openpose folder",
     "pose2sim folder",
@@ -168,7 +170,14 @@ def recognise(path: str | Path) -> Layout:
 
 
 def _recognise_folder(folder: Path) -> Layout:
-    from core.formats import human36m_official, openpose, reimplementation, videopose3d
+    from core.formats import (
+        human36m_official,
+        mmpose,
+        openpose,
+        original_h5,
+        reimplementation,
+        videopose3d,
+    )
 
     if reimplementation.matches(folder):
         return "re-implementation's data folder"
@@ -176,6 +185,10 @@ def _recognise_folder(folder: Path) -> Layout:
         return "VideoPose3D's archives"
     if human36m_official.matches(folder):
         return "Human3.6M's own files"
+    if mmpose.matches(folder):
+        return "MMPose's Human3.6M"
+    if original_h5.matches(folder):
+        return "the original code's h5 files"
     if _single_file(folder) != folder:
         return "data set file"
     names = {entry.name.lower() for entry in folder.iterdir()}
