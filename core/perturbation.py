@@ -54,7 +54,7 @@ class Perturbation:
 
     def shown(self, level: float) -> str:
         """Write a level with its unit."""
-        return f"{level:g}{'' if self.unit in '%×' else ' '}{self.unit}"
+        return f"{level:.10g}{'' if self.unit in '%×' else ' '}{self.unit}"
 
     @property
     def axis(self) -> str:

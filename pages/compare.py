@@ -158,10 +158,7 @@ def follow(key: Hashable) -> None:
     if job is None or not job.running:
         st.rerun()
         return
-    left = job.seconds_left
-    time_left = "" if left is None else f" · about {left:.0f} s left"
-    share = job.done / job.in_all if job.in_all else 0.0
-    st.progress(share, f"Lifting with A and B: {job.done:,} of {job.in_all:,} frames{time_left}")
+    jobs.show_progress(job, "Lifting with A and B")
     if st.button("Cancel", key="compare_cancel"):
         jobs.forget(key)
         st.rerun()

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 import streamlit as st
 
-from core import tables
 from core.dataset import Dataset, Key
 from core.published import is_human36m
 from core.skeleton import H36M_17
 from core.viz import errors as figures
 from core.workflows import evaluate, paper_table, results
 from core.workflows.lift import PoseLifter
-from pages.components import choice, frame, loaders, pickers
+from pages.components import choice, downloads, frame, loaders, pickers
 from pages.components import figure as figure_view
 from pages.components import paper_table as table_view
 
@@ -33,11 +32,6 @@ ORDERS: dict[results.Order, str] = {
     "joint": "One joint",
     "jump": "Jump",
 }
-FORMATS = (
-    ("CSV, figures to the last digit", ".csv", tables.as_csv, "text/csv"),
-    ("Markdown", ".md", tables.as_markdown, "text/markdown"),
-    ("LaTeX (booktabs)", ".tex", tables.as_latex, "application/x-tex"),
-)
 JOINTS_SHOWN = {
     17: "17 joints, the root counted with zero error, as in the paper",
     16: "16 joints, without the hip",
@@ -142,17 +136,7 @@ def show_table(data: Dataset, rows: tuple[paper_table.Row, ...], joint_set: Join
         )
     elif joint_set != 17:
         st.caption("Published figures are not shown: they count 17 joints.")
-    with st.popover("Download the table", icon=":material/download:"):
-        for label, ending, write, mime in FORMATS:
-            st.download_button(
-                label,
-                write(paper_table.as_table(rows)),
-                f"errors_by_action{ending}",
-                mime,
-                key=f"errors_table{ending}",
-                on_click="ignore",
-                width="stretch",
-            )
+    downloads.offer(paper_table.as_table(rows), "errors_by_action")
 
 
 def show_figures(found: Results, protocol: results.Protocol, joint_set: JointSet, tag: str) -> None:

@@ -18,7 +18,7 @@ from core.viz.style import BONES, GHOST, RUN_COLORS, RUN_DASHES, SIDE_COLORS
 
 Array = NDArray[np.floating[Any]]
 
-CURVES_PX, STRIP_PX = 400, 250
+CURVES_PX, STRIP_PX = 340, 220
 # Around the figures of a strip, as a share of their size.
 MARGIN = 0.06
 # Narrower panels than this show no pose; where there is less room, the strip scrolls.
@@ -95,7 +95,7 @@ def curves(lines: Sequence[Line], axis: str, measure: str) -> go.Figure:
         margin={"l": 8, "r": 8 if few else 96, "t": 8, "b": 8},
         hovermode="closest",
         dragmode=False,
-        legend={"x": 0.02, "y": 0.98, "xanchor": "left", "yanchor": "top"},
+        legend={"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"},
         xaxis={
             "title": {"text": axis},
             "rangemode": "tozero",

@@ -26,6 +26,8 @@ def as_table(
         protocols: in this order.
     """
     setting = found.setting
+    # Averages over a single action say nothing that it does not say itself.
+    averages = (AVERAGE, ALL_FRAMES) if len(found.actions) != 1 else ()
     rows: list[tuple[Cell, ...]] = []
     for lifter in found.lifters:
         checkpoint = lifter.checkpoint
@@ -35,7 +37,7 @@ def as_table(
         for protocol in protocols:
             if rows:
                 rows.append(())
-            for action in (*found.actions, AVERAGE, ALL_FRAMES):
+            for action in (*found.actions, *averages):
                 cells = (_figure(point, protocol, action) for point in points)
                 rows.append((name, f"#{protocol}", action, *cells))
     if setting.perturbation.moves:

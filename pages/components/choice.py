@@ -21,18 +21,35 @@ TWICE = ("input", "checkpoint")
 COMPARED = tuple(
     twin for name in FIELDS for twin in ((f"a_{name}", f"b_{name}") if name in TWICE else (name,))
 )
+# What the Robustness page asks: how the 2D is made worse, and for which checkpoints beside one.
+MEASURED = (
+    "data", "checkpoint", "others", "input", "noise", "levels", "frames", "protocol", "curve",
+)  # fmt: skip
+EVERY = {*FIELDS, *COMPARED, *MEASURED}
+# Between the values of a field that has several: in no name, and hardly in a path.
+SEPARATOR = "|"
 
 
 def store() -> dict[str, str]:
     """Return the session's choice; the first call reads it from the address."""
     if STORE not in st.session_state:
         asked = st.query_params
-        st.session_state[STORE] = {
-            name: asked[name] for name in {*FIELDS, *COMPARED} if name in asked
-        }
+        st.session_state[STORE] = {name: asked[name] for name in EVERY if name in asked}
         st.session_state["asked_by_link"] = dict(st.session_state[STORE])
     chosen: dict[str, str] = st.session_state[STORE]
     return chosen
+
+
+def enter(page: str) -> None:
+    """Take the pickers' values from the choice when another page opens.
+
+    A widget of the same key on another page is another widget: Streamlit keeps the old one's value
+    under the key, but draws the new one at its first option.
+    """
+    if st.session_state.get("page_shown") != page:
+        st.session_state["page_shown"] = page
+        for key in [k for k in st.session_state if str(k).startswith("pick_")]:
+            del st.session_state[key]
 
 
 def put(**values: str) -> None:
@@ -46,7 +63,7 @@ def start_over() -> None:
     """Forget the choice and the address: the way out of a link that can't be opened."""
     store().clear()
     st.query_params.clear()
-    for name in FIELDS:
+    for name in EVERY:
         st.session_state.pop(f"pick_{name}", None)
 
 
@@ -103,6 +120,45 @@ def pick_from_row(
         width="stretch",
     )
     return _keep(name, chosen or options[0])
+
+
+def several(name: str) -> list[str] | None:
+    """Read what was chosen for a field that has several values; None if nothing ever was."""
+    chosen = store().get(name)
+    return None if chosen is None else [value for value in chosen.split(SEPARATOR) if value]
+
+
+def pick_several(
+    label: str,
+    name: str,
+    options: Sequence[str],
+    *,
+    default: Sequence[str] = (),
+    show: Callable[[str], str] = str,
+    help: str | None = None,  # noqa: A002  Streamlit's word
+) -> list[str]:
+    """Draw a drop-down of which several may be chosen, or none."""
+    key = f"pick_{name}"
+    stored = several(name)
+    wanted = st.session_state.get(key, default if stored is None else stored)
+    missed = set(wanted) - set(options)
+    if name in st.session_state.get("asked_by_link", {}):
+        del st.session_state["asked_by_link"][name]
+        misses = st.session_state.setdefault("link_misses", [])
+        misses += [(name, asked, "the rest") for asked in sorted(missed)]
+    st.session_state[key] = [value for value in wanted if value in options]
+    chosen = st.multiselect(label, options, key=key, format_func=show, help=help)
+    _keep(name, SEPARATOR.join(chosen))
+    return chosen
+
+
+def pick_text(label: str, name: str, default: str, *, help: str | None = None) -> str:  # noqa: A002
+    """Draw a line of text for one field and return what it says; empty is the default."""
+    key = f"pick_{name}"
+    st.session_state.setdefault(key, store().get(name, default))
+    if not st.session_state[key].strip():
+        st.session_state[key] = default
+    return _keep(name, st.text_input(label, key=key, help=help) or default)
 
 
 def _keep(name: str, value: str) -> str:

@@ -20,6 +20,7 @@ PAGES = (
     ("app.py", "Browse"),
     ("pages/compare.py", "Compare"),
     ("pages/errors.py", "Errors"),
+    ("pages/robustness.py", "Robustness"),
     ("pages/files.py", "Open files"),
 )
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
@@ -33,6 +34,7 @@ def show(title: str) -> None:
         layout="wide",
         initial_sidebar_state="auto",
     )
+    choice.enter(title)
     st.html(ASSETS / "page.css")
     with st.sidebar.container(horizontal=True, key="menu", gap="small"):
         for script, label in PAGES:

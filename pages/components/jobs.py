@@ -102,3 +102,11 @@ def forget(key: Hashable) -> None:
     job = all_jobs().pop(key, None)
     if job is not None:
         job.stop()
+
+
+def show_progress(job: Job, what: str, unit: str = "frames") -> None:
+    """Draw what a job does, how much of how much is done, and how long the rest takes."""
+    left = job.seconds_left
+    time_left = "" if left is None else f" · about {left:.0f} s left"
+    share = min(job.done / job.in_all, 1.0) if job.in_all else 0.0
+    st.progress(share, f"{what}: {job.done:,} of {job.in_all:,} {unit}{time_left}")

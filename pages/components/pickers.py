@@ -152,6 +152,27 @@ def pick_checkpoint(
     )
 
 
+def pick_other_checkpoints(spec: str) -> list[str]:
+    """Offer the checkpoints beside one that is chosen, to be laid over it."""
+    opened: dict[str, Checkpoint | None] = st.session_state.setdefault(
+        loaders.CHECKPOINTS_OPENED, {}
+    )
+    for asked in choice.several("others") or ():
+        if asked not in CHECKPOINT_TITLES and asked not in opened and Path(asked).exists():
+            loaders.checkpoint(asked)
+            opened[asked] = None
+    options = [other for other in (*CHECKPOINT_TITLES, *opened) if other != spec]
+    return choice.pick_several(
+        "Compare with",
+        "others",
+        options,
+        default=[other for other in options if other in CHECKPOINT_TITLES],
+        show=checkpoint_title,
+        help="Other checkpoints, such as your own trained without batch norm, dropout or residual "
+        "connections. Open a checkpoint on “Open files” to find it here.",
+    )
+
+
 def pick_recording(data: Dataset) -> Entry:
     """Offer subject, action, take and camera, each narrowed by the ones before."""
     entries: tuple[Entry, ...] = data.entries

@@ -164,3 +164,12 @@ def test_the_re_implementations_own_files_open_and_lift(app: AppTest, shared: Pa
     assert_fine(app)
     assert chosen(app, "data") == str(folder / "data")
     assert chosen(app, "checkpoint") == str(folder / "ckpt_best.pth.tar")
+
+
+def test_the_data_set_stays_chosen_from_page_to_page(app: AppTest) -> None:
+    pick(app.run(), data="synthetic", action="Eating")
+    for page in ("pages/errors.py", "pages/compare.py", "app.py"):
+        app.switch_page(page).run()
+        assert_fine(app)
+        assert chosen(app, "data") == "synthetic", page
+    assert chosen(app, "action") == "Eating"
