@@ -39,6 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     "core.viz": DATA | {"core.viz"},
     "core.tables": {"core.dataset"},
     "core.published": DATA | {"core.rig"},
+    "core.smoothing": set(),
     "core.store": {"core.errors"},
     "core.perturbation": {"core.framing", "core.skeleton", "core.augmentation", "torch"},
     "core.processes": set(),

@@ -1,10 +1,11 @@
-"""`python -m core predict`: 2D poses from a file, 3D poses into a file."""
+"""`python -m core predict`: a photo, a film or 2D poses in, 3D poses into a file."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.cli.arguments import (
     Commands,
@@ -14,29 +15,41 @@ from core.cli.arguments import (
     positive,
     whole_number,
 )
+from core.cli.progress import ProgressLine
 from core.errors import PoseFormatError
+
+if TYPE_CHECKING:
+    from core.sequence import PoseSequence
 
 
 def add_to(commands: Commands) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "predict",
-        help="lift your own 2D poses to 3D",
-        description="Lift 2D poses of one person to 3D: 17 joints, mm, relative to the hip, in\n"
-        "camera axes (x right, y down, z away). A frame that lacks a joint stays empty.",
-        epilog="Files: what a 2D detector wrote: OpenPose's folder or a zip of it, JSON of COCO,\n"
-        "AlphaPose, MMPose or MediaPipe, arrays of (frames, points, 2 or 3); or poses of the\n"
-        "baseline's own 16 or 17 joints in px, as .npz, .npy, .csv or .json. The layouts are in\n"
-        "core/formats/layouts.py, the files in core/formats/detections.py and keypoints.py.\n"
+        help="lift your own photo, film or 2D poses to 3D",
+        description="Lift one person's 2D to 3D: 17 joints, mm, relative to the hip, in camera\n"
+        "axes (x right, y down, z away). A frame that lacks a joint stays empty.",
+        epilog="Files: a photo, a film or a folder of photos (with the optional 2D detector, see\n"
+        "`python -m core fetch detector --help`); what a 2D detector wrote: OpenPose's folder or\n"
+        "a zip of it, JSON of COCO, AlphaPose, MMPose or MediaPipe, arrays of (frames, points,\n"
+        "2 or 3); or poses of the baseline's own 16 or 17 joints in px, as .npz, .npy, .csv or\n"
+        ".json. The layouts are in core/formats/layouts.py, the files in detections.py and\n"
+        "keypoints.py there.\n"
+        "example: python -m core predict film.mp4 --out poses_3d.npz\n"
         "example: python -m core predict alphapose-results.json --out poses_3d.npz",
     )
+    _add_input(parser)
+    _add_lifting(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_input(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add(
-        "file", metavar="FILE", help="2D poses: .json, .zip, .npz, .npy, .csv, or OpenPose's folder"
-    )
+    add("file", metavar="FILE",
+        help="photo, film or folder of photos; or 2D poses: .json, .zip, .npz, .npy, .csv, or "
+        "OpenPose's folder")  # fmt: skip
     add("--out", required=True, metavar="OUT", help="the 3D file to write: .npz, .csv or .json")
-    add("--load", default="detector", metavar="CHECKPOINT",
-        help="detector, gt, or a file (default: detector, which suits 2D with errors)")  # fmt: skip
+    add("--out_2d", metavar="OUT", help="the 2D that was lifted, as a file, too")
     add(
         "--fps",
         type=positive,
@@ -61,9 +74,24 @@ def add_to(commands: Commands) -> None:
         metavar="WxH",
         help="size of the picture in px, where coordinates are fractions of it (MediaPipe)",
     )
+    film = parser.add_argument_group("photos and films")
+    add = film.add_argument
+    add("--first", type=whole_number, default=1, metavar="N", help="first frame (default: 1)")
+    add("--last", type=whole_number, metavar="N", help="last frame (default: the film's)")
+    add("--stride", type=whole_number, default=1, metavar="N", help="every n-th frame (default: 1)")
+    add("--heavy", action="store_true",
+        help="the heavy landmark model: errs less, takes three times as long")  # fmt: skip
+
+
+def _add_lifting(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("lifting").add_argument
+    add("--load", default="detector", metavar="CHECKPOINT",
+        help="detector, gt, or a file (default: detector, which suits 2D with errors)")  # fmt: skip
+    add("--smooth", action="store_true", help="smooth the 2D over time (One-Euro filter)")
+    add("--flip", action="store_true", help="lift the mirrored person, too, and take the middle")
+    add("--steady_bones", action="store_true", help="one length for each bone over the clip")
     add_precision(parser)
     add_statistics(parser)
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -72,36 +100,79 @@ def run(options: argparse.Namespace) -> int:
     from core.formats import keypoints
     from core.workflows.lift import PoseLifter
     from core.workflows.open import open_checkpoint
-    from core.workflows.predict import predict, read_2d
+    from core.workflows.predict import Options, predict
 
     out = Path(options.out)
     # Before the work, not after it.
-    if out.suffix.lower() not in keypoints.SUFFIXES:
-        known = ", ".join(keypoints.SUFFIXES)
-        raise PoseFormatError(f"3D poses are written as {known}, not {out.suffix!r}", file=out)
-    if not out.parent.is_dir():
-        raise PoseFormatError("the folder to write into does not exist", file=out.parent)
-    sequence = read_2d(
-        options.file,
-        fps=options.fps,
-        layout=options.layout,
-        person=options.person - 1,
-        size_px=options.size,
-    )
+    targets = {"3D": out} | ({"2D": Path(options.out_2d)} if options.out_2d else {})
+    for kind, target in targets.items():
+        if target.suffix.lower() not in keypoints.SUFFIXES:
+            known = ", ".join(keypoints.SUFFIXES)
+            problem = f"{kind} poses are written as {known}, not {target.suffix!r}"
+            raise PoseFormatError(problem, file=target)
+        if not target.parent.is_dir():
+            raise PoseFormatError("the folder to write into does not exist", file=target.parent)
     lifter = with_statistics(
         PoseLifter(open_checkpoint(options.load), precision=options.precision),
         options.statistics,
     )
-    found = predict(lifter, sequence)
+    sequence, size_px = _two_d(options)
+    found = predict(
+        lifter,
+        sequence,
+        Options(options.smooth, options.flip, options.steady_bones),
+        size_px=size_px,
+    )
     keypoints.write(out, found.poses)
     print(f"{out}: {len(found.poses):,} frames, 17 joints, mm relative to the hip")
     print(f"2D read: {sequence.source or options.file}")
+    if options.out_2d:
+        keypoints.write(options.out_2d, found.input)
+        print(f"{options.out_2d}: the 2D that was lifted, px")
+    if found.filled.any():
+        joints, frames = int(found.filled.sum()), int(found.filled.any(axis=1).sum())
+        _note(f"{joints:,} joints in {frames:,} frames were interpolated over short gaps")
     if found.empty:
-        print(f"{found.empty:,} frames are empty: a joint is missing in 2D", file=sys.stderr)
-    if found.unusual > 0:
-        print(
-            f"note: in {found.unusual:.0%} of the frames the person is not where, or not as large "
-            "as, the persons that this checkpoint was trained on; expect larger errors there",
-            file=sys.stderr,
-        )
+        _note(f"{found.empty:,} frames are empty: a joint is missing in 2D")
+    for warning in found.warnings:
+        _note(warning)
     return 0
+
+
+def _two_d(options: argparse.Namespace) -> tuple[PoseSequence, tuple[int, int] | None]:
+    """Read the 2D of one person, or find it in a photo or film; and the picture's size."""
+    from core.workflows import footage
+    from core.workflows.predict import read_2d
+
+    if not footage.matches(options.file):
+        sequence = read_2d(
+            options.file,
+            fps=options.fps,
+            layout=options.layout,
+            person=options.person - 1,
+            size_px=options.size,
+        )
+        return sequence, options.size
+    last = None if options.last is None else options.last - 1
+    if last is not None and last < options.first - 1:
+        problem = f"--last {options.last} lies before --first {options.first}"
+        raise PoseFormatError(problem, file=options.file)
+    eyes = footage.open_eyes("heavy" if options.heavy else "full")
+    with ProgressLine("looking for people", "frames") as line:
+        seen = footage.look(
+            options.file,
+            eyes,
+            span=footage.Span(options.first - 1, last, options.stride),
+            progress=line,
+        )
+    for note in seen.notes:
+        _note(note)
+    there = len(seen.detections.tracks)
+    if there > 1:
+        _note(f"{there} people are in it; this is number {options.person} (--person)")
+    sequence = seen.detections.person(options.person - 1, fps=options.fps)
+    return sequence, seen.detections.size_px
+
+
+def _note(text: str) -> None:
+    print(f"note: {text}", file=sys.stderr)

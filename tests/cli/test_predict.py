@@ -8,13 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.detector import models
 from core.formats import keypoints
 from core.human36m import PUBLISHED_INPUT
 from core.sequence import PoseSequence
 from core.skeleton import H36M_17, INPUT_16
-from core.workflows.lift import PoseLifter
-from core.workflows.open import open_checkpoint
+from core.workflows import footage
+from core.workflows.lift import PoseLifter, judge, relative_to_root
+from core.workflows.open import open_checkpoint, open_dataset
 from tests.cli.conftest import one_line
+from tests.formats.film_writers import PaintedEyes, picture, write_film
 
 
 def people(frames: int = 4) -> np.ndarray:
@@ -46,7 +49,7 @@ def test_poses_are_lifted_into_each_kind_of_file(run, toys, poses, tmp_path, suf
 
 def test_a_frame_without_a_joint_stays_empty_and_is_counted(run, toys, tmp_path):
     positions = people()
-    positions[1, 3] = np.nan
+    positions[1] = np.nan
     np.save(tmp_path / "holed.npy", positions)
     out = tmp_path / "out.json"
     said = run(
@@ -54,7 +57,7 @@ def test_a_frame_without_a_joint_stays_empty_and_is_counted(run, toys, tmp_path)
         "--fps", "60",
     )  # fmt: skip
     assert said.code == 0
-    assert said.err == "1 frames are empty: a joint is missing in 2D\n"
+    assert said.err == "note: 1 frames are empty: a joint is missing in 2D\n"
     content = json.loads(out.read_text())
     assert content["fps"] == 60
     assert content["positions"][1][5] == [None, None, None]
@@ -68,7 +71,8 @@ def test_people_in_an_unusual_place_are_pointed_out(run, toys, tmp_path):
         "--out", tmp_path / "out.csv",
     )  # fmt: skip
     assert said.code == 0
-    assert said.err.startswith("note: in 100% of the frames the person is not where")
+    assert said.err.startswith("note: The person is not where, or not as large as, the persons")
+    assert "in 100% of the frames" in said.err
 
 
 def test_openposes_folder_is_lifted(run, toys, shared, tmp_path):
@@ -114,3 +118,72 @@ def test_a_checkpoint_without_statistics_asks_for_them(run, toys, poses, tmp_pat
     assert "missing statistics" in line
     assert not out.exists()
     assert run("predict", poses, "--load", bare, "--out", out, "--statistics", "human36m").code == 0
+
+
+def test_a_gap_of_one_joint_is_interpolated_and_counted(run, toys, tmp_path):
+    positions = people()
+    positions[1, 3] = np.nan
+    np.save(tmp_path / "holed.npy", positions)
+    said = run(
+        "predict", tmp_path / "holed.npy", "--load", toys / "weights.safetensors",
+        "--out", tmp_path / "out.npz", "--out_2d", tmp_path / "2d.npz",
+    )  # fmt: skip
+    assert said.err == "note: 1 joints in 1 frames were interpolated over short gaps\n"
+    filled = keypoints.read(tmp_path / "2d.npz").positions[1, 3]
+    np.testing.assert_allclose(filled, (positions[0, 3] + positions[2, 3]) / 2, rtol=1e-5)
+
+
+@pytest.fixture
+def painted(monkeypatch):
+    monkeypatch.setattr(footage, "open_eyes", lambda *_: PaintedEyes())
+
+
+def test_a_film_is_lifted_like_the_keypoints_in_it(run, toys, tmp_path, painted):
+    film = write_film(tmp_path / "film.mp4", [picture(i) for i in range(12)])
+    weights, out = toys / "weights.safetensors", tmp_path / "out.npz"
+    said = run("predict", film, "--load", weights, "--out", out, "--first", 3, "--stride", 2)
+    assert said.code == 0
+    assert said.out.splitlines()[0] == f"{out}: 5 frames, 17 joints, mm relative to the hip"
+    assert said.out.splitlines()[1] == "2D read: BlazePose, MediaPipe-33"
+    found = keypoints.read(out)
+    seen = footage.look(film, PaintedEyes(), span=footage.Span(2, None, 2)).detections.person(0)
+    expected = PoseLifter(open_checkpoint(weights)).lift(seen)
+    np.testing.assert_array_equal(found.positions, expected.positions)
+    assert found.fps == 12.5
+
+
+def test_options_change_what_comes_out(run, toys, tmp_path, poses):
+    outs = {}
+    for option in ("", "--smooth", "--flip", "--steady_bones"):
+        out = tmp_path / "out.npz"
+        asked = [option] if option else []
+        weights = toys / "weights.safetensors"
+        assert run("predict", poses, "--load", weights, "--out", out, *asked).code == 0
+        outs[option] = keypoints.read(out).positions.tobytes()
+    assert len(set(outs.values())) == 4
+
+
+def test_a_range_that_ends_before_it_starts_is_refused(run, tmp_path, painted):
+    film = write_film(tmp_path / "film.mp4", [picture(0)] * 3)
+    line = one_line(run("predict", film, "--out", tmp_path / "o.npz", "--first", 3, "--last", 2))
+    assert "--last 2 lies before --first 3" in line
+
+
+def test_without_the_detector_a_film_names_what_to_install(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(models, "is_installed", lambda: False)
+    film = write_film(tmp_path / "film.mp4", [picture(0)])
+    line = one_line(run("predict", film, "--out", tmp_path / "o.npz"))
+    assert models.INSTALL in line
+    assert models.FETCH in line
+
+
+def test_a_real_film_comes_close_to_its_triangulated_pose(run, tmp_path, shared, detector_weights):
+    out = tmp_path / "out.npz"
+    film = shared / "data/pose2sim_demo/videos/cam04.mp4"
+    said = run("predict", film, "--out", out, "--first", 40, "--last", 51)
+    assert said.code == 0
+    data = open_dataset("balancing")
+    truth = data.load(data.entries[3].key).truth
+    assert truth is not None
+    _, errors = judge(keypoints.read(out).positions, relative_to_root(truth).positions[39:51])
+    assert np.median(errors[2].mean(axis=1)) < 90, "P-MPJPE, mm"

@@ -1,0 +1,269 @@
+"""Look at a photo, a film or a folder of pictures: who is in it, and small pictures to show.
+
+This is the 2D detector's way in; `predict` lifts what it finds. Nothing leaves the machine.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.dataset import Pictures
+from core.errors import PoseFormatError
+from core.formats import media
+from core.formats.detections import Detections
+from core.workflows import fetch_detector
+
+if TYPE_CHECKING:
+    from core.detector import models
+    from core.detector.tracking import Eyes
+
+Progress = Callable[[int, int], None]
+
+LAYOUT = "MediaPipe-33"
+WRITER = "BlazePose"
+
+# No more pictures are looked at: beyond, a range or a stride must be chosen.
+MOST_FRAMES = 3000
+# Small pictures have about this many px; fewer where there are many of them.
+SMALL_PX, SMALLER_PX = 360 * 640, 240 * 426
+MANY_FRAMES = 1200
+JPEG_QUALITY = 50
+# Of 255: a picture that is nowhere brighter, noise apart, shows nothing.
+BLACK = 16
+# Seconds without a report of progress are seconds in which nobody can cancel.
+REPORT_EVERY_S = 0.1
+
+
+@dataclass(frozen=True)
+class Span:
+    """Which frames of a film to look at.
+
+    Attributes:
+        first: the first, counted from 0.
+        last: the last, or None for the film's end.
+        stride: take each n-th.
+    """
+
+    first: int = 0
+    last: int | None = None
+    stride: int = 1
+
+    def count(self, frames: int) -> int:
+        """How many frames of a film of so many (0: unknown) are in it, at most `MOST_FRAMES`."""
+        last = frames - 1 if self.last is None else min(self.last, frames - 1)
+        if frames == 0:
+            return 0
+        return max(0, min((last - self.first) // self.stride + 1, MOST_FRAMES))
+
+
+WHOLE = Span()
+
+
+@dataclass(frozen=True, eq=False)
+class Footage:
+    """What was seen.
+
+    Attributes:
+        detections: people by frame, px of the full picture.
+        pictures: small, one a frame.
+        fps: of the frames that were looked at.
+        notes: what to know about the file, one sentence each.
+    """
+
+    detections: Detections
+    pictures: Pictures
+    fps: float
+    notes: tuple[str, ...] = ()
+
+
+def matches(path: str | Path) -> bool:
+    """Tell whether a path is a photo, a film, or a folder of photos without keypoints."""
+    path = Path(path).expanduser()
+    if not path.is_dir():
+        return media.matches(path)
+    names = [p.suffix.lower() for p in path.iterdir()]
+    return ".json" not in names and any(name in media.PHOTO_SUFFIXES for name in names)
+
+
+def look(
+    path: str | Path,
+    eyes: Eyes,
+    *,
+    name: str = "",
+    span: Span = WHOLE,
+    most_people: int | None = None,
+    progress: Progress | None = None,
+) -> Footage:
+    """Find the people in a photo or film.
+
+    Args:
+        path: the file, or a folder of photos of one size.
+        eyes: see `open_eyes`.
+        name: for messages, where the path is not what the user called it.
+        span: which frames.
+        most_people: no more are followed at once.
+        progress: called with frames done and in all (0: unknown); raise in it to stop.
+
+    Raises:
+        PoseFormatError: nothing can be decoded, the span is empty, or nobody is there.
+    """
+    from core.detector.tracking import MOST_PEOPLE, Watcher
+
+    called = name or str(path)
+    try:
+        path = Path(path).expanduser()
+        source = _Folder(path) if path.is_dir() else media.describe(path)
+    except PoseFormatError as error:
+        raise PoseFormatError(error.problem, file=called, place=error.place) from None
+    expected = span.count(source.frames)
+    if source.frames and not expected:
+        problem = f"it has {source.frames:,} frames, and frame {span.first + 1:,} is beyond its end"
+        raise PoseFormatError(problem, file=called)
+    fps = source.fps / span.stride
+    watcher = Watcher(eyes, fps, MOST_PEOPLE if most_people is None else most_people)
+    small_px = SMALLER_PX if expected > MANY_FRAMES else SMALL_PX
+    people: list[NDArray[np.floating[Any]]] = []
+    encoded: list[bytes] = []
+    brightest, told, cut = 0, 0.0, False
+    with closing(_pictures(source, span)) as pictures:
+        for picture in pictures:
+            if len(people) == MOST_FRAMES:
+                cut = True
+                break
+            small = _small(picture, small_px)
+            brightest = max(brightest, _brightness(small))
+            people.append(watcher.look(picture))
+            encoded.append(_encoded(small))
+            if progress is not None and time.monotonic() - told > REPORT_EVERY_S:
+                progress(len(people), max(expected, len(people)) if expected else 0)
+                told = time.monotonic()
+    if not people:
+        raise PoseFormatError("it ends before the first frame that was asked for", file=called)
+    if progress is not None:
+        progress(len(people), len(people))
+    if not any(len(frame) for frame in people):
+        raise PoseFormatError(_nobody(source, len(people), brightest), file=called)
+    detections = Detections(
+        tuple(people), WRITER, called, fps, source.size_px, layouts_possible=(LAYOUT,)
+    )
+    notes = tuple(_notes(source, len(people), expected, cut))
+    return Footage(detections, Pictures(tuple(encoded), source.size_px), fps, notes)
+
+
+def open_eyes(variant: models.Variant = "full", *, threads: int = 2) -> Eyes:
+    """Make the detector ready; loading it takes a moment at the first picture.
+
+    Raises:
+        PoseFormatError: the optional extra is not installed, or its weights are not here; the
+            message names the command.
+    """
+    from core.detector import models
+    from core.detector.network import Network
+
+    if not models.is_installed():
+        raise PoseFormatError(
+            "photos and films need the optional 2D detector: install it with "
+            f"`{models.INSTALL}`, then `{models.FETCH}`",
+            file=models.RUNTIME,
+        )
+    folder = fetch_detector.folder()
+    for model in (models.DETECTION, models.LANDMARKS[variant]):
+        models.read(folder, model)
+    return Network(folder, variant, threads)
+
+
+@dataclass(frozen=True)
+class _Folder:
+    """Photos of one size in a folder, by name, as a film."""
+
+    path: Path
+    kind: str = "folder"
+    fps: float = media.FPS
+
+    @property
+    def files(self) -> list[Path]:
+        return [p for p in sorted(self.path.iterdir()) if p.suffix.lower() in media.PHOTO_SUFFIXES]
+
+    @property
+    def frames(self) -> int:
+        return len(self.files)
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        return media.describe(self.files[0]).size_px
+
+
+def _pictures(source: media.Media | _Folder, span: Span) -> Generator[media.Picture, None, None]:
+    if isinstance(source, media.Media):
+        yield from media.pictures(source, first=span.first, last=span.last, stride=span.stride)
+        return
+    last = None if span.last is None else span.last + 1
+    size = source.size_px
+    for file in source.files[span.first : last : span.stride]:
+        photo = media.describe(file)
+        if photo.size_px != size:
+            problem = (
+                f"it has {photo.size_px[0]} x {photo.size_px[1]} px, the first photo of its "
+                f"folder {size[0]} x {size[1]}: a folder is looked at as one film"
+            )
+            raise PoseFormatError(problem, file=file)
+        yield from media.pictures(photo)
+
+
+def _small(picture: media.Picture, px: int) -> media.Picture:
+    import cv2
+
+    height, width = picture.shape[:2]
+    scale = min(1.0, (px / (width * height)) ** 0.5)
+    size = (max(round(width * scale), 1), max(round(height * scale), 1))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _encoded(small: media.Picture) -> bytes:
+    import cv2
+
+    # JPEG is forty times as fast as WebP here, which counts with one for each frame.
+    _, data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return bytes(data)
+
+
+def _brightness(small: media.Picture) -> int:
+    """The brightest px but for a few: noise and a logo don't make a picture."""
+    return int(np.percentile(small[::4, ::4], 99))
+
+
+def _nobody(source: media.Media | _Folder, frames: int, brightest: int) -> str:
+    what = "this photo" if source.kind == "photo" else f"any of its {frames:,} frames"
+    what = what.replace("any of its 1 frames", "its only frame")
+    if brightest < BLACK:
+        whole = "the photo is" if source.kind == "photo" else f"all {frames:,} frames are"
+        return f"{whole} black: there is nothing to see"
+    return (
+        f"nobody was found in {what}: a person should be seen whole or nearly so, and be at least "
+        "a tenth as tall as the picture"
+    )
+
+
+def _notes(source: media.Media | _Folder, seen: int, expected: int, cut: bool) -> Iterator[str]:
+    if cut:
+        yield (
+            f"Only the first {seen:,} frames were looked at; the film has "
+            f"{source.frames:,}. Choose a range, or take every 2nd frame or fewer."
+            if source.frames
+            else f"Only the first {seen:,} frames were looked at."
+        )
+    elif seen < expected * 0.98 - 1:
+        yield (
+            f"The film breaks off: {seen:,} of {expected:,} frames could be decoded; the rest is "
+            "damaged or missing."
+        )
+    if source.kind == "film" and seen == 1:
+        yield "This is a single frame: it is lifted like a photo, without smoothing."
