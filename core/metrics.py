@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from core.rotations import best_rotations
+
 FloatArray = NDArray[np.floating[Any]]
 
 # Frames worked on at a time: keeps the float64 copies of a long recording in the CPU's cache.
-CHUNK = 8192
+CHUNK = 2048
 
 # Joints closer together than this, relative to their distance from the origin, are one point:
 # what is left of their spread is rounding.
@@ -64,9 +66,9 @@ def joint_errors(prediction: ArrayLike, truth: ArrayLike) -> FloatArray:
 def align_procrustes(prediction: ArrayLike, truth: ArrayLike) -> Alignment:
     """Move, turn and scale each predicted pose onto its truth, at the least sum of squares.
 
-    Solves min over s >= 0, R, t of sum |s R x + t - y|^2 per frame in closed form, by the SVD of
-    the covariance. A reflection is refused: where a mirrored pose would fit better, the best
-    rotation is taken. Since squares are minimised, the mean distance can rise in a frame.
+    Solves min over s >= 0, R, t of sum |s R x + t - y|^2 per frame in closed form, see
+    `rotations.best_rotations`. A reflection is refused: where a mirrored pose would fit better,
+    the best rotation is taken. Since squares are minimised, the mean distance can rise in a frame.
 
     Degenerate poses have a defined outcome:
         - All predicted joints at one point: R = identity, scale 1, moved onto the mean of truth.
@@ -285,38 +287,51 @@ def _mean_of_complete(errors: FloatArray) -> float:
 
 def _align(prediction: FloatArray, truth: FloatArray) -> Alignment:
     """Align one chunk (F, J, 3); see `align_procrustes`."""
-    # In one order in memory, on which the last digit of a product depends.
-    X, Y = (np.array(poses, dtype=np.float64, order="C") for poses in (prediction, truth))
-    missing = ~(np.isfinite(X).all(axis=(1, 2)) & np.isfinite(Y).all(axis=(1, 2)))
-    # LAPACK gives up a whole batch for one NaN.
-    X[missing] = Y[missing] = 0.0
+    F = len(prediction)
+    if F == 1:
+        # NumPy sums along the joints in another order where there is one frame only.
+        twice = _align(np.repeat(prediction, 2, axis=0), np.repeat(truth, 2, axis=0))
+        return Alignment(*(values[:1] for values in twice))
+    # (3, J, F): each coordinate of each joint is one vector over the frames.
+    X, Y = (np.array(poses.T, dtype=np.float64, order="C") for poses in (prediction, truth))
+    missing = ~(np.isfinite(X).all(axis=(0, 1)) & np.isfinite(Y).all(axis=(0, 1)))
+    X[..., missing] = Y[..., missing] = 0.0
 
     centre_X, centre_Y = X.mean(axis=1), Y.mean(axis=1)
     x, y = X - centre_X[:, None], Y - centre_Y[:, None]
     point_x, point_y = _is_point(x, centre_X), _is_point(y, centre_Y)
-    x[point_x], y[point_y] = 0.0, 0.0
+    x[..., point_x], y[..., point_y] = 0.0, 0.0
 
-    U, singular, Vt = np.linalg.svd(y.transpose(0, 2, 1) @ x)
-    mirrored = np.linalg.det(U @ Vt) < 0
-    U[mirrored, :, 2] *= -1
-    singular[mirrored, 2] *= -1
-    R = U @ Vt
-    R[point_x | point_y] = np.eye(3)
+    spread = _products(x, x)
+    covariance = np.array([[np.einsum("jf,jf->f", a, b) for b in x] for a in y])
+    R, common = best_rotations(covariance, np.sqrt(spread * _products(y, y)))
+    R[..., point_x | point_y] = np.eye(3)[..., None]
+    scale = np.where(point_x, 1.0, common / np.where(spread > 0, spread, 1.0))
 
-    spread = np.einsum("fjc,fjc->f", x, x)
-    scale = np.where(point_x, 1.0, singular.sum(axis=1) / np.where(spread > 0, spread, 1.0))
-    turned = scale[:, None, None] * (x @ R.transpose(0, 2, 1))
-    aligned = turned + centre_Y[:, None]
-    t = centre_Y - scale[:, None] * np.einsum("fij,fj->fi", R, centre_X)
+    aligned, t = np.empty((F, prediction.shape[1], 3)), np.empty((F, 3))
+    sR = scale * R
+    for i in range(3):
+        turned = sR[i, 0] * x[0] + sR[i, 1] * x[1] + sR[i, 2] * x[2]
+        aligned[..., i] = (turned + centre_Y[i]).T
+        moved = sR[i, 0] * centre_X[0] + sR[i, 1] * centre_X[1] + sR[i, 2] * centre_X[2]
+        t[:, i] = centre_Y[i] - moved
+    R = np.ascontiguousarray(R.transpose(2, 0, 1))
     for result in (aligned, scale, R, t):
         result[missing] = np.nan
     return Alignment(aligned, scale, R, t)
 
 
+def _products(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Sum the products of all coordinates (3, J, F) in each frame: (F,)."""
+    x, y, z = (np.einsum("jf,jf->f", p, q) for p, q in zip(a, b, strict=True))
+    total: FloatArray = x + y + z
+    return total
+
+
 def _is_point(centred: FloatArray, centre: FloatArray) -> NDArray[np.bool_]:
-    """Tell which centred poses (F, J, 3) have all joints in one place."""
-    spread: FloatArray = np.abs(centred).max(axis=(1, 2))
-    at_one_place: NDArray[np.bool_] = spread <= SAME_POINT * np.abs(centre).max(axis=1)
+    """Tell which centred poses (3, J, F) have all joints in one place."""
+    spread: FloatArray = np.abs(centred).max(axis=(0, 1))
+    at_one_place: NDArray[np.bool_] = spread <= SAME_POINT * np.abs(centre).max(axis=0)
     return at_one_place
 
 
