@@ -70,6 +70,34 @@ def read(path: str | Path) -> Markers:
     return Markers(names, np.array(rows).reshape(-1, count, 3) * scale, fps)
 
 
+def to_text(markers: Markers, name: str = "poses.trc") -> str:
+    """Write markers as a TRC file's text: metres, six places behind the point; empty if missing.
+
+    Args:
+        markers: their axes stay as they are; OpenSim and Pose2Sim take y as up.
+        name: of the file, which its first line repeats.
+    """
+    frames, count = markers.positions.shape[:2]
+    rate = f"{markers.fps:.6g}"
+    fields = ("DataRate", "CameraRate", "NumFrames", "NumMarkers", "Units", "OrigDataRate",
+              "OrigDataStartFrame", "OrigNumFrames")  # fmt: skip
+    values = (rate, rate, str(frames), str(count), "m", rate, "1", str(frames))
+    names = [cell for marker in markers.names for cell in (marker, "", "")]
+    axes = [f"{axis}{marker}" for marker in range(1, count + 1) for axis in "XYZ"]
+    lines = [
+        ["PathFileType", "4", "(X/Y/Z)", name],
+        [*fields],
+        [*values],
+        ["Frame#", "Time", *names],
+        ["", "", *axes],
+    ]
+    metres = np.asarray(markers.positions, dtype=np.float64).reshape(frames, -1) / MM["m"]
+    for frame, row in enumerate(metres):
+        cells = ["" if np.isnan(value) else f"{value:.6f}" for value in row]
+        lines.append([str(frame + 1), f"{frame / markers.fps:.6f}", *cells])
+    return "\n".join("\t".join(line) for line in lines) + "\n"
+
+
 def _header(header: dict[str, str], path: Path) -> tuple[float, int, float]:
     try:
         fps, count = float(header["DataRate"]), int(header["NumMarkers"])
