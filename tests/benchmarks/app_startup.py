@@ -10,14 +10,13 @@ the first time, so nothing is cached but the page.
 from __future__ import annotations
 
 import argparse
-import socket
 import statistics
 import subprocess
 import sys
 import time
 from typing import Any
 
-from tests.browser.conftest import FLAGS, ROOT, find_chromium, wait_for
+from tests.browser.conftest import FLAGS, ROOT, find_chromium, free_port, wait_for
 from tests.browser.test_app import choose, wait_for_drawing
 
 
@@ -28,9 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--switches", type=int, default=20)
     switches = parser.parse_args().switches
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=list(FLAGS))

@@ -69,9 +69,7 @@ def serve() -> Iterator[Callable[..., str]]:
     def start(script: Path, *arguments: str, fresh: bool = False, **environment: str) -> str:
         if script in urls and not fresh:
             return urls[script]
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         command = [sys.executable, "-m", "streamlit", "run", str(script)]
         command += ["--server.port", str(port), "--server.address", "127.0.0.1"]
         command += ["--server.headless", "true", "--", *arguments]
@@ -93,6 +91,14 @@ def serve() -> Iterator[Callable[..., str]]:
         server.terminate()
     for server in servers:
         server.wait(timeout=10)
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
 
 
 def wait_for(server: subprocess.Popen[bytes], url: str) -> None:
