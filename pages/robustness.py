@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from core.dataset import Dataset, in_paper_order
 from core.tables import ALL_FRAMES, AVERAGE
 from core.viz import robustness as figures
 from core.workflows import robustness
@@ -123,7 +124,7 @@ def follow(key: tuple[object, ...], frames: int, rounds: int) -> None:
     if job is None or not job.running or job.done // frames > rounds:
         st.rerun()
         return
-    jobs.show_progress(job, "Loading and measuring", "poses")
+    jobs.show_progress(job, "Measuring", "poses")
     if st.button("Stop", key="robustness_stop", help="Levels that are measured stay."):
         job.stop()
         job.wait(5.0)
@@ -175,15 +176,24 @@ def show_example(shown: Example, kind: Perturbation, protocol: pickers.Protocol,
     )
 
 
-def show_curves(found: Robustness, names: dict[str, str], protocol: pickers.Protocol) -> None:
-    """Draw the curves: each action of a single checkpoint, or a curve for each of several."""
+def pick_curve(data: Dataset) -> str:
+    """Ask of which action the curves are, where there is more than one."""
+    actions = in_paper_order(entry.key.action for entry in data.select(split="test"))
+    if len(actions) < 2:
+        return AVERAGE
+    return choice.pick_from_list(
+        "Curves of",
+        "curve",
+        (AVERAGE, ALL_FRAMES, *actions),
+        show=lambda name: {AVERAGE: "Average of actions"}.get(name, name),
+    )
+
+
+def show_curves(
+    found: Robustness, names: dict[str, str], protocol: pickers.Protocol, of: str
+) -> None:
+    """Draw the curves: each action of a single checkpoint, or of several a curve of `of`."""
     several = len(found.lifters) > 1
-    of = AVERAGE
-    if several and len(found.actions) > 1:
-        of = choice.pick_from_list(
-            "Curves of", "curve", (AVERAGE, ALL_FRAMES, *found.actions),
-            show=lambda name: {AVERAGE: "Average of actions"}.get(name, name),
-        )  # fmt: skip
 
     def line(lifter: PoseLifter, action: str, name: str, slot: int | None) -> figures.Line:
         points = found.of(lifter)
@@ -264,6 +274,7 @@ with frame.errors_shown(), st.sidebar:
         help="How large the sample is, spread evenly over the test recordings.",
     )
     protocol = pick_protocol()
+    of = pick_curve(data) if len(specs) > 1 else AVERAGE
 choice.write_address(choice.MEASURED)
 choice.say_what_the_link_missed()
 if levels is None:
@@ -289,6 +300,5 @@ head.markdown(f"##### {frame.escape(headline(found, names, protocol))}")
 if found.note:
     st.toast(frame.escape(found.note))
 if found.points:
-    show_curves(found, names, protocol)
+    show_curves(found, names, protocol, of)
     show_table(found, names, protocol)
-    choice.write_address(choice.MEASURED)

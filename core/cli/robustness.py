@@ -7,7 +7,13 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from core.cli.arguments import Commands, WrongUseError, add_statistics, whole_number
+from core.cli.arguments import (
+    Commands,
+    WrongUseError,
+    add_precision,
+    add_statistics,
+    whole_number,
+)
 from core.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
@@ -49,6 +55,7 @@ def add_to(commands: Commands) -> None:
     add("--split", choices=("test", "train", "all"), default="test",
         help="whose subjects (default: test)")  # fmt: skip
     add_statistics(parser)
+    add_precision(parser)
     add("--format", choices=FORMATS, default="text",
         help="how to print: text (default), markdown, latex (for booktabs), csv or json, both "
         "with every digit")  # fmt: skip
@@ -82,7 +89,9 @@ def run(options: argparse.Namespace) -> int:
         split=None if options.split == "all" else options.split,
     )
     lifters = [
-        with_statistics(PoseLifter(open_checkpoint(spec)), options.statistics)
+        with_statistics(
+            PoseLifter(open_checkpoint(spec), precision=options.precision), options.statistics
+        )
         for spec in dict.fromkeys(options.load or [checkpoint_for(source)])
     ]
     with ProgressLine("measuring", "frames") as progress:

@@ -74,6 +74,7 @@ def curves(lines: Sequence[Line], axis: str, measure: str) -> go.Figure:
             y=list(line.errors),
             name=line.name,
             mode="lines+markers",
+            cliponaxis=False,
             hovertemplate=f"<b>%{{y:.1f}} mm</b> at %{{x:g}}<extra>{line.name}</extra>",
             showlegend=line.slot is not None,
             legendrank=1 if line.slot is None else 2 + line.slot,

@@ -115,8 +115,8 @@ def measure(
     Args:
         setting: what to measure.
         lifters: the checkpoints.
-        progress: called with frames done and frames in all, loading and each point counted; it
-            may raise to stop. Points that were whole by then stay kept.
+        progress: called with frames done and frames in all, counted for each point; none is done
+            while recordings are loaded. It may raise to stop; points that were whole stay kept.
         store: where points are kept; None takes the user's.
 
     Raises:
@@ -130,13 +130,13 @@ def measure(
         for level in setting.levels
     ]
     rounds = sum(len(missing) for _, missing in wanted)
-    steps = _Steps(progress, setting.frames * (1 + rounds))
+    steps = _Steps(progress, setting.frames * rounds)
     if not rounds:
         return found
     loaded: dict[Key, Recording] = {}
     for entry in setting.entries:
         loaded[entry.key] = setting.load(entry.key)
-        steps.add(entry.frames)
+        steps.add(0)
     if all(recording.truth is None for recording in loaded.values()):
         raise PoseFormatError(
             "there is no 3D truth in these recordings, so no error can be measured",

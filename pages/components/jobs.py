@@ -72,6 +72,8 @@ class Job(Generic[T]):
             self.error = str(error)
 
     def _report(self, done: int, in_all: int) -> None:
+        if not done:  # what goes before the first step says nothing about the pace
+            self._started = time.monotonic()
         self.done, self.in_all = done, in_all
         if self._stop.is_set():
             raise Stopped
@@ -107,6 +109,6 @@ def forget(key: Hashable) -> None:
 def show_progress(job: Job, what: str, unit: str = "frames") -> None:
     """Draw what a job does, how much of how much is done, and how long the rest takes."""
     left = job.seconds_left
-    time_left = "" if left is None else f" · about {left:.0f} s left"
+    time_left = " · getting ready" if left is None else f" · about {left:.0f} s left"
     share = min(job.done / job.in_all, 1.0) if job.in_all else 0.0
     st.progress(share, f"{what}: {job.done:,} of {job.in_all:,} {unit}{time_left}")
