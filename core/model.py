@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from core.layers import BatchNorm, Dropout, Linear
+
 
 @dataclass(frozen=True)
 class LifterConfig:
@@ -53,12 +55,12 @@ class Block(nn.Module):
         super().__init__()
         size = config.linear_size
         self.residual = config.residual
-        self.w1 = nn.Linear(size, size)
+        self.w1 = Linear(size, size)
         self.batch_norm1 = batch_norm(config)
-        self.w2 = nn.Linear(size, size)
+        self.w2 = Linear(size, size)
         self.batch_norm2 = batch_norm(config)
         self.relu = nn.ReLU()
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, linear_size) to (B, linear_size)."""
@@ -74,12 +76,12 @@ class Lifter(nn.Module):
         super().__init__()
         config = config or LifterConfig()
         self.config = config
-        self.w1 = nn.Linear(config.inputs, config.linear_size)
+        self.w1 = Linear(config.inputs, config.linear_size)
         self.batch_norm1 = batch_norm(config)
         self.linear_stages = nn.ModuleList(Block(config) for _ in range(config.num_stage))
-        self.w2 = nn.Linear(config.linear_size, config.outputs)
+        self.w2 = Linear(config.linear_size, config.outputs)
         self.relu = nn.ReLU()
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.apply(initialise)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -93,7 +95,7 @@ class Lifter(nn.Module):
 
 def batch_norm(config: LifterConfig) -> nn.Module:
     """Make a hidden layer's normalisation, or nothing where the config has none."""
-    return nn.BatchNorm1d(config.linear_size) if config.batch_norm else nn.Identity()
+    return BatchNorm(config.linear_size) if config.batch_norm else nn.Identity()
 
 
 def initialise(module: nn.Module) -> None:

@@ -61,10 +61,11 @@ class Run:
         device: "cpu", "cuda", ...
         threads: CPU threads.
         started, ended: Unix time, seconds; `ended` is None while it runs.
+        stretch: when it was last started or resumed.
         epochs, steps_per_epoch: how much is to do.
         samples, test_samples: samples an epoch, and in the test.
         resumed_from: the steps after which it was taken up again, in order.
-        seconds: time spent training before it was last resumed.
+        seconds: time spent before it was last resumed.
     """
 
     folder: Path
@@ -79,6 +80,7 @@ class Run:
     threads: int = 0
     started: float = 0.0
     ended: float | None = None
+    stretch: float = 0.0
     epochs: int = 0
     steps_per_epoch: int = 0
     samples: int = 0

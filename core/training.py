@@ -1,85 +1,37 @@
 """The training loop: batches in, progress out. It prints nothing and knows no files.
 
-The defaults of `TrainingConfig` are the recipe of the paper's PyTorch re-implementation by its
-option names; everything beyond it is off.
+A run's whole state can be taken between any two steps and put back: what follows is the same to
+the last bit.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
-from core.augmentation import (
-    INPUT_FROM_17,
-    AnyCamera,
-    Detector,
-    Lenses,
-    mirror_half,
-    mix_limbs,
-    turn_about_vertical,
-    vary_bones,
-)
-from core.framing import Framing, frame, size_px
+from core.layers import Chance, draw_from, spread_batches
 from core.model import Lifter, LifterConfig, lift
-from core.normalization import Statistics, normalize, unnormalize
+from core.normalization import normalize, unnormalize
+from core.samples import Pairs, Samples, Scales
+from core.training_config import TrainingConfig, learning_rate
 
 # How often a consumer hears of an epoch that is under way.
 REPORT_EVERY_S = 1.0
 
-# A pose of which a joint is nearer than this to the camera's plane is left out of a batch.
-NEAREST_MM = 1000.0
+# Processes that share the work agree on whether to stop once in so many steps.
+STOP_STEPS = 16
 
+# After an epoch the network is also tested on so many of the samples that it learns from.
+TRAIN_AT_MOST = 4096
 
-@dataclass(frozen=True)
-class TrainingConfig:
-    """How the network is trained; the defaults are the published recipe.
-
-    Attributes:
-        epochs: passes over the training samples.
-        train_batch: samples a step.
-        lr: Adam's learning rate at the start, or at the peak of "one_cycle".
-        lr_decay, lr_gamma: "stairs" multiplies the rate by `lr_gamma` every `lr_decay` steps.
-        max_norm: clip the gradient's norm to this, None for no clipping. The re-implementation
-            does so; the original clips the weights instead.
-        schedule: "stairs", or "one_cycle": linear warm-up, then half a cosine to 0.
-        warm_up: share of all steps that "one_cycle" warms up.
-        loss: "mse" on normalised coordinates, as published, or "distance": the mean distance
-            of the joints, which MPJPE measures, in units of the outputs' overall spread.
-        precision: "bfloat16" runs the forward pass under autocast; weights stay float32.
-        average: decay of a running average of the weights, which is then the result; 0 for none.
-            It is shorter at the start, so that fresh weights are soon forgotten.
-        test_at_most: test after an epoch with at most so many samples, evenly spaced, to save
-            time; after the last epoch all are taken. None takes all each time.
-        seed: decides weights, order, dropout and every augmentation.
-    """
-
-    epochs: int = 200
-    train_batch: int = 64
-    lr: float = 1e-3
-    lr_decay: int = 100_000
-    lr_gamma: float = 0.96
-    max_norm: float | None = 1.0
-    schedule: Literal["stairs", "one_cycle"] = "stairs"
-    warm_up: float = 0.1
-    loss: Literal["mse", "distance"] = "mse"
-    precision: Literal["float32", "bfloat16"] = "float32"
-    average: float = 0.0
-    test_at_most: int | None = None
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.epochs < 1 or self.train_batch < 2:
-            raise ValueError("training needs at least 1 epoch and batches of at least 2 samples")
-        if not self.lr > 0:
-            raise ValueError(f"lr must be above 0, not {self.lr}")
-        if not 0 <= self.average < 1:
-            raise ValueError(f"average must be in [0, 1), not {self.average}")
+# A test never holds the results of more samples than this at once.
+TEST_PART = 65_536
 
 
 @dataclass(frozen=True)
@@ -91,8 +43,11 @@ class Progress:
         step: optimiser steps so far; `steps` of them in all.
         loss: mean over the epoch so far.
         lr: learning rate of the last step.
-        samples_per_s: over the epoch so far.
+        samples_per_s: over the epoch so far, since the run was started or resumed.
         test_mpjpe_mm: Protocol #1 over 17 joints; None until the epoch is over, or without test.
+        epoch_done: this is the end of the epoch.
+        train_mpjpe_mm: the same on some of the training samples, at the end of the epoch.
+        by_action: `test_mpjpe_mm` by action.
     """
 
     epoch: int
@@ -104,140 +59,28 @@ class Progress:
     samples_per_s: float
     test_mpjpe_mm: float | None = None
     epoch_done: bool = False
+    train_mpjpe_mm: float | None = None
+    by_action: Mapping[str, float] = field(default_factory=dict)
 
 
-class Samples(Protocol):
-    """Where batches come from: pairs of framed 2D (B, 32) and root-relative 3D (B, 48), mm."""
+@dataclass(frozen=True)
+class Tested:
+    """MPJPE over frames, 17 joints with the root at zero error, mm; the whole and by action."""
 
-    def __len__(self) -> int:
-        """Count the samples of one epoch."""
-        ...
-
-    def batch(self, which: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Make the batch of the samples `which` (B,)."""
-        ...
+    mpjpe_mm: float
+    by_action: Mapping[str, float]
 
 
-@dataclass(frozen=True, eq=False)
-class Pairs:
-    """Samples that are the same in every epoch, as published.
+@dataclass(frozen=True)
+class Share:
+    """Which of several processes this one is; by default the only one."""
 
-    Attributes:
-        inputs: (N, 32) framed 2D.
-        outputs: (N, 48) root-relative 3D, mm.
-    """
+    rank: int = 0
+    processes: int = 1
 
-    inputs: Tensor
-    outputs: Tensor
-
-    def __len__(self) -> int:
-        return len(self.inputs)
-
-    def batch(self, which: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Take the pairs as they are; nothing is drawn."""
-        del generator
-        return self.inputs[which], self.outputs[which]
-
-
-@dataclass(frozen=True, eq=False)
-class Views:
-    """Samples made anew in every epoch: 3D poses seen by cameras, with or without noise.
-
-    Attributes:
-        world: (N, 17, 3) poses in the world, mm.
-        cameras: a rig, of which each pose is seen once by each camera in an epoch, or `AnyCamera`,
-            which sees each pose `views` times.
-        framing: how the 2D is framed.
-        flip: mirror half of the poses.
-        turn: turn each pose about the world's vertical axis (`AnyCamera` always does).
-        bones: spread of bone lengths, see `augmentation.vary_bones`; 0 leaves bodies as they are.
-        limbs: share of limbs exchanged between poses, see `augmentation.mix_limbs`.
-        detector: None for exact 2D.
-        views: how often an epoch shows each pose to `AnyCamera`.
-    """
-
-    world: Tensor
-    cameras: Lenses | AnyCamera
-    framing: Framing
-    flip: bool = False
-    turn: bool = False
-    bones: float = 0.0
-    limbs: float = 0.0
-    detector: Detector | None = None
-    views: int = 4
-
-    def __len__(self) -> int:
-        return len(self.world) * self._views
-
-    @property
-    def _views(self) -> int:
-        return len(self.cameras) if isinstance(self.cameras, Lenses) else self.views
-
-    def batch(self, which: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """See the poses of a batch; those too near to a rig's camera are left out."""
-        poses = self.world[which // self._views]
-        if self.flip:
-            poses = mirror_half(poses, generator)
-        if self.limbs:
-            poses = mix_limbs(poses, self.limbs, generator)
-        if self.bones:
-            poses = vary_bones(poses, self.bones, generator)
-        if isinstance(self.cameras, AnyCamera):
-            in_camera, joints_2d = self.cameras.see(poses, generator)
-        else:
-            if self.turn:
-                poses = turn_about_vertical(poses, generator)
-            in_camera, joints_2d = self.cameras.see(poses, which % self._views)
-            far = in_camera[..., 2].amin(dim=1) >= NEAREST_MM
-            in_camera, joints_2d = in_camera[far], joints_2d[far]
-        joints_2d = joints_2d[:, INPUT_FROM_17]
-        if self.detector is not None:
-            joints_2d = self.detector.see(joints_2d, size_px(joints_2d), generator)
-        framed = frame(joints_2d, self.framing)
-        relative = in_camera[:, 1:] - in_camera[:, :1]
-        return framed.flatten(1), relative.flatten(1)
-
-
-@dataclass(frozen=True, eq=False)
-class Scales:
-    """Statistics as tensors, between the samples and the network's numbers."""
-
-    input_mean: Tensor
-    input_std: Tensor
-    output_mean: Tensor
-    output_std: Tensor
-
-    @classmethod
-    def of(cls, inputs: Statistics, outputs: Statistics) -> Scales:
-        """Take both statistics in float32."""
-        arrays = (inputs.mean, inputs.std, outputs.mean, outputs.std)
-        return cls(*(torch.tensor(a, dtype=torch.float32) for a in arrays))
-
-
-def measure(
-    samples: Samples, *, seed: int, at_most: int = 200_000
-) -> tuple[Statistics, Statistics]:
-    """Measure the statistics of inputs and outputs over (some of) an epoch."""
-    generator = torch.Generator().manual_seed(seed)
-    order = torch.randperm(len(samples), generator=generator)[:at_most]
-    parts = [samples.batch(which, generator) for which in order.split(8192)]
-    inputs = torch.cat([framed for framed, _ in parts])
-    outputs = torch.cat([relative for _, relative in parts])
-    return (
-        Statistics.of(inputs.numpy(), "measured over the training samples"),
-        Statistics.of(outputs.numpy(), "measured over the training samples"),
-    )
-
-
-def learning_rate(config: TrainingConfig, step: int, steps: int) -> float:
-    """Give the rate of a step, 0-based, of `steps` in all."""
-    if config.schedule == "stairs":
-        return config.lr * config.lr_gamma ** (step // config.lr_decay)
-    warm = max(1, round(config.warm_up * steps))
-    if step < warm:
-        return config.lr * (step + 1) / warm
-    done = (step - warm) / max(1, steps - warm)
-    return config.lr * 0.5 * (1 + math.cos(math.pi * done))
+    def rows(self, count: int) -> tuple[int, int]:
+        """Say which rows of a batch of `count` are this process's: first, and behind the last."""
+        return count * self.rank // self.processes, count * (self.rank + 1) // self.processes
 
 
 @dataclass(eq=False)
@@ -250,7 +93,11 @@ class Training:
         samples: what it learns from.
         scales: the normalisation of inputs and outputs.
         test: samples with which it is tested, or None.
+        share: which of several processes this is; each has the same samples.
         generator: source of order and augmentation.
+        chance: source of dropout.
+        epoch: epochs that are over.
+        step: optimiser steps so far.
     """
 
     config: TrainingConfig
@@ -258,15 +105,37 @@ class Training:
     samples: Samples
     scales: Scales
     test: Pairs | None = None
+    share: Share = field(default_factory=Share)
     generator: torch.Generator = field(init=False)
-    _average: dict[str, Tensor] | None = field(init=False, default=None)
-    _followed: int = field(init=False, default=0)
+    chance: Chance = field(init=False)
+    epoch: int = field(init=False, default=0)
+    step: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         if len(self.samples) < 2:
             raise ValueError(f"there are {len(self.samples)} training samples; 2 are the least")
-        self.generator = torch.Generator().manual_seed(self.config.seed)
-        self._optimizer = torch.optim.Adam(self.model.parameters(), lr=self.config.lr, fused=True)
+        self.device = next(self.model.parameters()).device
+        self.generator = torch.Generator(self.device).manual_seed(self.config.seed)
+        self.chance = Chance(torch.Generator(self.device).manual_seed(self.config.seed + 1))
+        draw_from(self.model, self.chance)
+        self._network: nn.Module = self.model
+        if self.share.processes > 1:
+            spread_batches(self.model)
+            self._network = nn.parallel.DistributedDataParallel(
+                self.model, broadcast_buffers=False, gradient_as_bucket_view=True
+            )
+        self._parameters = list(self.model.parameters())
+        self._matrices = [p for p in self._parameters if p.dim() == 2]
+        self._optimizer = torch.optim.Adam(self._parameters, lr=self.config.lr, fused=True)
+        # The weights as they are, by name, and their running average.
+        self._live = dict(self.model.state_dict())
+        self._average: dict[str, Tensor] | None = None
+        self._followed = 0
+        # Where the epoch under way began, as the generator's state, and how far it is.
+        self._began: Tensor | None = None
+        self._seen = 0
+        self._asked = False
+        self._loss = torch.zeros((), device=self.device)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -275,85 +144,254 @@ class Training:
         return count // size + (count % size > 1)
 
     @property
+    def steps(self) -> int:
+        """Steps of the whole run."""
+        return self.config.epochs * self.steps_per_epoch
+
+    @property
     def weights(self) -> dict[str, Tensor]:
         """The result so far: the averaged weights if the recipe averages, else the model's."""
-        state = self.model.state_dict() if self._average is None else self._average
-        return {name: tensor.detach().clone() for name, tensor in state.items()}
+        state = self._live if self._average is None else self._average
+        return {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
 
-    def run(self) -> Iterator[Progress]:
+    def run(self, report_steps: int | None = None) -> Iterator[Progress]:
         """Train, and say about once a second, and at the end of each epoch, how it goes.
 
-        Whoever stops iterating stops the training; `weights` then holds what was reached.
+        Whoever stops iterating stops the training; `weights` and `state` then hold what was
+        reached.
+
+        Args:
+            report_steps: report after each so many steps as well.
 
         Raises:
             FloatingPointError: the loss is no longer a finite number.
         """
-        steps = self.config.epochs * self.steps_per_epoch
-        step = 0
-        for epoch in range(1, self.config.epochs + 1):
+        while self.epoch < self.config.epochs:
             began = reported = time.perf_counter()
-            order = torch.randperm(len(self.samples), generator=self.generator)
+            order, before = self._order(), self._seen
             parts = order.split(self.config.train_batch)[: self.steps_per_epoch]
-            loss_sum, seen = torch.zeros(()), 0
-            self.model.train()
-            for which in parts:
-                lr = learning_rate(self.config, step, steps)
-                loss_sum += self._step(which, lr) * len(which)
-                step, seen = step + 1, seen + len(which)
+            lr = learning_rate(self.config, max(0, self.step - 1), self.steps)
+            for which in parts[self.step - self.epoch * self.steps_per_epoch :]:
+                lr = learning_rate(self.config, self.step, self.steps)
+                self._loss += self._step(which, lr) * len(which)
+                self.step, self._seen = self.step + 1, self._seen + len(which)
+                if self._is_asked_to_stop():
+                    yield self._progress(lr, (self._seen - before) / (time.perf_counter() - began))
+                    return
                 now = time.perf_counter()
-                if now - reported >= REPORT_EVERY_S:
+                counted = report_steps is not None and self.step % report_steps == 0
+                if now - reported >= REPORT_EVERY_S or counted:
                     reported = now
-                    loss = self._checked(loss_sum / seen, step)
-                    speed = seen / (now - began)
-                    yield Progress(epoch, self.config.epochs, step, steps, loss, lr, speed)
-            speed = seen / (time.perf_counter() - began)
-            loss = self._checked(loss_sum / seen, step)
-            error = self._tested(last=epoch == self.config.epochs)
-            yield Progress(
-                epoch, self.config.epochs, step, steps, loss, lr, speed, error, epoch_done=True
-            )
+                    yield self._progress(lr, (self._seen - before) / (now - began))
+            self._checked()
+            speed = (self._seen - before) / (time.perf_counter() - began)
+            done = self._finished(self._progress(lr, speed))
+            self.epoch, self._began, self._seen = self.epoch + 1, None, 0
+            self._loss.zero_()
+            yield done
 
-    def _tested(self, *, last: bool) -> float | None:
-        """Test with all samples, or with as many as the recipe allows before the last epoch."""
-        if self.test is None:
-            return None
-        most = self.config.test_at_most
-        stride = 1 if last or most is None else max(1, -(-len(self.test) // most))
-        return self.error_mm(Pairs(self.test.inputs[::stride], self.test.outputs[::stride]))
+    def stop(self) -> None:
+        """Let `run` report once more and end, after the step under way; from a signal's handler."""
+        self._asked = True
+
+    def _is_asked_to_stop(self) -> bool:
+        """Tell whether any process was asked; now and then, all at the same step."""
+        if self.share.processes == 1:
+            return self._asked
+        if self.step % STOP_STEPS:
+            return False
+        asked = torch.tensor(float(self._asked), device=self.device)
+        distributed.all_reduce(asked)
+        return bool(asked > 0)
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Take everything that decides how the run goes on: tensors, and numbers as JSON has them.
+
+        Call it between two reports of `run`.
+        """
+        tensors = {f"model.{name}": tensor for name, tensor in self._live.items()}
+        for place, parameter in enumerate(self._parameters):
+            for name, value in self._optimizer.state[parameter].items():
+                tensors[f"adam.{place}.{name}"] = value
+        for name, value in (self._average or {}).items():
+            tensors[f"average.{name}"] = value
+        tensors["loss"] = self._loss
+        tensors["chance.order"] = self.generator.get_state()
+        tensors["chance.dropout"] = self.chance.generator.get_state()
+        if self._began is not None:
+            tensors["chance.epoch"] = self._began
+        numbers = {
+            "epoch": self.epoch,
+            "step": self.step,
+            "seen": self._seen,
+            "followed": self._followed,
+            "samples": len(self.samples),
+        }
+        return {name: t.detach().cpu().clone() for name, t in tensors.items()}, numbers
+
+    def restore(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:
+        """Put back what `state` took.
+
+        Raises:
+            KeyError, RuntimeError: the state is not one of this network and recipe.
+            ValueError: the training samples are others than they were.
+        """
+        if numbers["samples"] != len(self.samples):
+            raise ValueError(
+                f"the run had {numbers['samples']:,} training samples, now there are "
+                f"{len(self.samples):,}"
+            )
+        with torch.no_grad():
+            for name, tensor in self._live.items():
+                tensor.copy_(tensors[f"model.{name}"])
+        for place, parameter in enumerate(self._parameters):
+            prefix = f"adam.{place}."
+            kept = {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
+            if kept:
+                self._optimizer.state[parameter] = {
+                    k: v.to(self.device, copy=True) for k, v in kept.items()
+                }
+        averaged = {n: tensors.get(f"average.{n}") for n in self._live}
+        if all(value is not None for value in averaged.values()):
+            self._average = {
+                n: v.to(self.device, copy=True) for n, v in averaged.items() if v is not None
+            }
+        self._loss = tensors["loss"].to(self.device, copy=True)
+        self.generator.set_state(tensors["chance.order"])
+        self.chance.generator.set_state(tensors["chance.dropout"])
+        self._began = tensors.get("chance.epoch")
+        self.epoch, self.step = int(numbers["epoch"]), int(numbers["step"])
+        self._seen, self._followed = int(numbers["seen"]), int(numbers["followed"])
+
+    def _order(self) -> Tensor:
+        """Draw the epoch's order, or the one of the epoch that was left, once more."""
+        now = self.generator.get_state()
+        if self._began is not None:
+            self.generator.set_state(self._began)
+        begun = self._began
+        self._began = self.generator.get_state() if begun is None else begun
+        order = torch.randperm(len(self.samples), generator=self.generator, device=self.device)
+        if begun is not None:
+            self.generator.set_state(now)
+        return order
+
+    def _progress(self, lr: float, speed: float) -> Progress:
+        loss = self._checked()
+        return Progress(self.epoch + 1, self.config.epochs, self.step, self.steps, loss, lr, speed)
+
+    def _finished(self, progress: Progress) -> Progress:
+        """Test at the end of an epoch; before the last one with as many as the recipe allows."""
+        progress = replace(progress, epoch_done=True)
+        if self.test is None or self.share.rank > 0:
+            return progress
+        last = progress.epoch == self.config.epochs
+        tested = self.tested(self.test.thinned(None if last else self.config.test_at_most))
+        return replace(
+            progress,
+            test_mpjpe_mm=tested.mpjpe_mm,
+            by_action=tested.by_action,
+            train_mpjpe_mm=self.tested(self._some()).mpjpe_mm,
+        )
+
+    def _some(self) -> Pairs:
+        """Take the same few training samples at the end of every epoch."""
+        generator = torch.Generator(self.device).manual_seed(self.config.seed)
+        stride = max(1, -(-len(self.samples) // TRAIN_AT_MOST))
+        which = torch.arange(0, len(self.samples), stride, device=self.device)
+        return Pairs(*self.samples.batch(which, generator))
 
     def error_mm(self, samples: Pairs) -> float:
         """Measure the result's MPJPE over frames, 17 joints with the root at zero error, mm."""
-        model = Lifter(self.model.config)
-        model.load_state_dict(self.weights)
+        return self.tested(samples).mpjpe_mm
+
+    def tested(self, samples: Pairs) -> Tested:
+        """Measure the result's error, the whole and by action."""
+        with torch.device("meta"):
+            model = Lifter(self.model.config)
+        state = self._live if self._average is None else self._average
+        model.load_state_dict(state, assign=True)
+        model.eval()
+        errors = [
+            self._errors(model, inputs, outputs)
+            for inputs, outputs in zip(
+                samples.inputs.split(TEST_PART), samples.outputs.split(TEST_PART), strict=True
+            )
+        ]
+        each = torch.cat(errors)
+        by_action = {}
+        if samples.action is not None:
+            count = len(samples.actions)
+            sums = torch.zeros(count, dtype=each.dtype, device=each.device)
+            sums.index_add_(0, samples.action, each)
+            frames = torch.bincount(samples.action, minlength=count)
+            by_action = {
+                name: total / number
+                for name, total, number in zip(
+                    samples.actions, sums.tolist(), frames.tolist(), strict=True
+                )
+                if number
+            }
+        return Tested(float(each.mean()), by_action)
+
+    def _errors(self, model: Lifter, inputs: Tensor, outputs: Tensor) -> Tensor:
+        """Measure each sample's mean over 17 joints (N,), float64."""
         scales = self.scales
-        inputs = normalize(samples.inputs, scales.input_mean, scales.input_std)
-        predicted = lift(model.eval(), inputs)
+        predicted = lift(
+            model,
+            normalize(inputs, scales.input_mean, scales.input_std),
+            batch=self.config.test_batch,
+        )
         predicted = unnormalize(predicted, scales.output_mean, scales.output_std)
-        distances = (predicted - samples.outputs).unflatten(1, (-1, 3)).norm(dim=-1)
+        distances = (predicted - outputs).unflatten(1, (-1, 3)).norm(dim=-1)
         joints = distances.shape[1]
-        return float(distances.mean()) * joints / (joints + 1)
+        return distances.double().mean(dim=1) * joints / (joints + 1)
 
     def _step(self, which: Tensor, lr: float) -> Tensor:
         """Learn from one batch; returns its loss, detached."""
         framed, relative = self.samples.batch(which, self.generator)
+        whole = len(framed)
+        if self.share.processes > 1:
+            first, last = self.share.rows(whole)
+            framed, relative = framed[first:last], relative[first:last]
+            self.chance.rows = (first, last, whole)
         scales = self.scales
         inputs = normalize(framed, scales.input_mean, scales.input_std)
         outputs = normalize(relative, scales.output_mean, scales.output_std)
         reduced = self.config.precision == "bfloat16"
         with torch.autocast(inputs.device.type, dtype=torch.bfloat16, enabled=reduced):
-            predicted = self.model(inputs)
-        loss = self._loss(predicted.float(), outputs)
+            predicted = self._network(inputs)
+        loss = self._distance(predicted.float(), outputs)
+        if self.share.processes > 1:
+            # DDP takes the mean of the processes' gradients; their parts may differ in size.
+            loss = loss * (len(framed) * self.share.processes / whole)
         for group in self._optimizer.param_groups:
             group["lr"] = lr
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        if self.config.max_norm is not None:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.config.max_norm)
+        self._clip()
         self._optimizer.step()
+        if self.config.clip_weights:
+            with torch.no_grad():
+                for matrix in self._matrices:
+                    matrix.mul_(1 / matrix.norm().clamp(min=1.0))
         self._follow()
-        return loss.detach()
+        loss = loss.detach()
+        if self.share.processes > 1:
+            distributed.all_reduce(loss)
+            loss = loss / self.share.processes
+        return loss
 
-    def _loss(self, predicted: Tensor, outputs: Tensor) -> Tensor:
+    def _clip(self) -> None:
+        """Scale the gradient down to the recipe's norm."""
+        if self.config.max_norm is None:
+            return
+        gradients = [p.grad for p in self._parameters if p.grad is not None]
+        norm = nn.utils.get_total_norm(gradients)
+        # On a CPU it costs nothing to look whether there is anything to scale.
+        if self.device.type != "cpu" or not float(norm) <= self.config.max_norm:
+            nn.utils.clip_grads_with_norm_(self._parameters, self.config.max_norm, norm)
+
+    def _distance(self, predicted: Tensor, outputs: Tensor) -> Tensor:
         if self.config.loss == "mse":
             return nn.functional.mse_loss(predicted, outputs)
         spread = self.scales.output_std / self.scales.output_std.square().mean().sqrt()
@@ -365,30 +403,28 @@ class Training:
         """Let the running average take a step towards the weights."""
         if self.config.average == 0:
             return
-        state = self.model.state_dict()
         if self._average is None:
-            self._average = {name: tensor.detach().clone() for name, tensor in state.items()}
+            self._average = {name: tensor.detach().clone() for name, tensor in self._live.items()}
             return
         self._followed += 1
         decay = min(self.config.average, self._followed / (self._followed + 9))
         for name, kept in self._average.items():
             if kept.is_floating_point():
-                kept.lerp_(state[name].detach(), 1 - decay)
+                kept.lerp_(self._live[name].detach(), 1 - decay)
             else:
-                kept.copy_(state[name])
+                kept.copy_(self._live[name])
 
-    @staticmethod
-    def _checked(loss: Tensor, step: int) -> float:
-        value = float(loss)
+    def _checked(self) -> float:
+        value = float(self._loss) / max(1, self._seen)
         if not math.isfinite(value):
             raise FloatingPointError(
-                f"the loss is {value} after step {step}: training has diverged; "
+                f"the loss is {value} after step {self.step}: training has diverged; "
                 "a lower lr or float32 may help"
             )
         return value
 
 
 def new_model(network: LifterConfig, seed: int) -> Lifter:
-    """Make a network with fresh weights; seeds PyTorch's global state, which dropout draws from."""
+    """Make a network with fresh weights; seeds PyTorch's global state."""
     torch.manual_seed(seed)
     return Lifter(network)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from itertools import islice
 from typing import Literal
 
@@ -10,19 +11,19 @@ import pytest
 import torch
 
 from core import rig
-from core.augmentation import AnyCamera, Detector, Lenses
+from core.augmentation import AnyCamera, Detector, Lenses, mirror
 from core.model import LifterConfig
-from core.training import (
+from core.samples import (
     Pairs,
-    Progress,
     Scales,
-    Training,
-    TrainingConfig,
     Views,
-    learning_rate,
+    jittered,
     measure,
-    new_model,
+    mirror_inputs,
+    mirror_outputs,
 )
+from core.training import Progress, Training, new_model
+from core.training_config import TrainingConfig, learning_rate
 from tests.test_augmentation import people
 
 TINY = LifterConfig(linear_size=32, num_stage=1, dropout=0.0)
@@ -185,10 +186,10 @@ def test_between_epochs_a_part_of_the_test_may_do_but_the_last_takes_all() -> No
     test = pairs(50)
     run = training(dataclasses.replace(QUICK, epochs=2, test_at_most=7), test=test)
     sizes = []
-    measured = run.error_mm
-    run.error_mm = lambda part: sizes.append(len(part)) or measured(part)  # type: ignore
+    measured = run.tested
+    run.tested = lambda part: sizes.append(len(part)) or measured(part)  # type: ignore
     list(run.run())
-    assert sizes == [7, 50]
+    assert [size for size in sizes if size != len(run.samples)] == [7, 50]
 
 
 def test_an_epoch_of_a_rig_shows_each_pose_to_each_camera_once() -> None:
@@ -229,3 +230,117 @@ def test_impossible_options_are_refused(options: dict[str, float], message: str)
 def test_too_few_samples_are_refused() -> None:
     with pytest.raises(ValueError, match="there are 1 training samples; 2 are the least"):
         training(samples=pairs(1))
+
+
+def same(one: Training, other: Training) -> bool:
+    pairs = zip(one.weights.values(), other.weights.values(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
+VARIED = Views(people(24), AnyCamera(), "person", flip=True, limbs=0.5, bones=0.1,
+               detector=Detector(), views=3)  # fmt: skip
+
+
+@pytest.mark.parametrize("steps", [1, 3, 5, 8, 9, 14])
+@pytest.mark.parametrize(
+    ("config", "samples"),
+    [
+        (QUICK, pairs(72)),
+        (dataclasses.replace(QUICK, average=0.9, schedule="one_cycle", loss="distance"), VARIED),
+        (dataclasses.replace(QUICK, precision="bfloat16", clip_weights=True), pairs(72)),
+    ],
+    ids=["published", "averaged", "bfloat16"],
+)
+def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
+    config: TrainingConfig, samples: Pairs | Views, steps: int
+) -> None:
+    network = dataclasses.replace(TINY, dropout=0.4)
+    whole = training(config, network, samples=samples)
+    curve = [p.loss for p in whole.run() if p.epoch_done]
+    first = training(config, network, samples=samples)
+    reports = first.run(report_steps=1)
+    before = [p.loss for p in islice(reports, steps) if p.epoch_done]
+    tensors, numbers = first.state()
+    list(islice(reports, 2))  # what happens after the state was taken must not matter
+    second = training(dataclasses.replace(config), network, samples=samples)
+    second.restore(tensors, json.loads(json.dumps(numbers)))
+    after = [p.loss for p in second.run() if p.epoch_done]
+    assert before + after == curve
+    assert second.step == whole.step
+    assert same(second, whole)
+
+
+def test_a_run_asked_to_stop_reports_once_more_and_can_go_on() -> None:
+    whole, stopped = training(), training()
+    list(whole.run())
+    for progress in stopped.run(report_steps=1):
+        if progress.step == 6:
+            stopped.stop()
+    assert stopped.step == 7
+    resumed = training()
+    resumed.restore(*stopped.state())
+    list(resumed.run())
+    assert same(resumed, whole)
+
+
+def test_a_state_of_other_samples_is_refused() -> None:
+    with pytest.raises(ValueError, match="the run had 64 training samples, now there are 32"):
+        training(samples=pairs(32)).restore(*training().state())
+
+
+def test_clipped_weights_have_at_most_norm_1() -> None:
+    run = training(dataclasses.replace(QUICK, clip_weights=True, epochs=1))
+    list(run.run())
+    norms = {n: float(w.norm()) for n, w in run.weights.items() if w.dim() == 2}
+    assert all(norm <= 1.0001 for norm in norms.values()), norms
+    assert max(norms.values()) > 0.9
+
+
+def test_the_error_is_told_by_action_too() -> None:
+    test = dataclasses.replace(
+        pairs(6), actions=("a", "none", "b"), action=torch.tensor([0, 0, 2, 2, 2, 2])
+    )
+    run = training()
+    tested = run.tested(test)
+    assert list(tested.by_action) == ["a", "b"]
+    parts = [run.error_mm(Pairs(test.inputs[s], test.outputs[s])) for s in (slice(2), slice(2, 6))]
+    assert list(tested.by_action.values()) == pytest.approx(parts)
+    assert tested.mpjpe_mm == pytest.approx((2 * parts[0] + 4 * parts[1]) / 6)
+
+
+def test_mirrored_pairs_are_those_of_a_mirrored_person() -> None:
+    lens = Lenses.of(rig.four_cameras()[:1])
+    ahead = torch.tensor([[[1.0, 0, 0], [0, 0, -1], [0, 1, 0]]])
+    straight = {"radial": torch.zeros(1, 3), "tangential": torch.zeros(1, 2)}
+    front = dataclasses.replace(lens, R=ahead, t=torch.tensor([[0.0, -5000, 1000]]), **straight)
+    poses = people(5)
+    generator = torch.Generator()
+    about = float(front.centre_px[0, 0])
+    here = Views(poses, front, "image").batch(torch.arange(5), generator)
+    there = Views(mirror(poses), front, "image").batch(torch.arange(5), generator)
+    torch.testing.assert_close(mirror_inputs(here[0], about), there[0], rtol=1e-4, atol=0.05)
+    torch.testing.assert_close(mirror_outputs(here[1]), there[1], rtol=1e-4, atol=0.05)
+
+
+def test_half_of_the_pairs_are_mirrored_and_noise_is_as_large_as_asked() -> None:
+    plain = pairs(4000)
+    generator = torch.Generator().manual_seed(1)
+    varied = dataclasses.replace(plain, mirror_about=300.0)
+    inputs, outputs = varied.batch(torch.arange(4000), generator)
+    mirrored = (inputs != plain.inputs).any(dim=1)
+    assert 0.45 < float(mirrored.float().mean()) < 0.55
+    assert torch.equal(mirrored, (outputs != plain.outputs).any(dim=1))
+    noisy, same_outputs = dataclasses.replace(plain, noise=5.0).batch(torch.arange(4000), generator)
+    assert float((noisy - plain.inputs).std()) == pytest.approx(5.0, rel=0.02)
+    assert torch.equal(same_outputs, plain.outputs)
+
+
+def test_jittered_cameras_stay_where_they_are_and_turn_by_the_asked_spread() -> None:
+    lenses = Lenses.of(rig.four_cameras())
+    which = torch.arange(4).repeat(2000)
+    own, mine = jittered(lenses, which, 2.0, torch.Generator().manual_seed(0))
+    assert torch.equal(own.t[mine], lenses.t[which])
+    between = own.R @ lenses.R[which].transpose(1, 2)
+    cosine = ((between.diagonal(dim1=1, dim2=2).sum(-1) - 1) / 2).clamp(-1, 1)
+    turned = torch.rad2deg(cosine.acos())
+    assert float(turned.square().mean().sqrt()) == pytest.approx(2.0 * 3**0.5, rel=0.05)

@@ -1,136 +1,35 @@
-"""Train a network on a data set: from its name to saved checkpoints, by a named recipe."""
+"""Train a network on a data set: from its name to a run's folder, by a named recipe.
+
+A run can be stopped or killed at any moment and resumed: it then goes on as if nothing had been.
+"""
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from types import FrameType
+from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 
-from core import checkpoint
-from core.augmentation import AnyCamera, Detector, Lenses
-from core.cameras import Camera, world_from_camera
+from core import checkpoint, runs
 from core.checkpoint import Checkpoint
-from core.dataset import Dataset, Entry, Recording, valid_frames
 from core.errors import PoseFormatError
-from core.framing import Framing, frame, size_px
-from core.model import LifterConfig
-from core.normalization import Statistics, root_relative
-from core.skeleton import H36M_17, OUTPUT_16_JOINTS
-from core.training import (
-    Pairs,
-    Progress,
-    Samples,
-    Scales,
-    Training,
-    TrainingConfig,
-    Views,
-    measure,
-    new_model,
-)
+from core.processes import this_process
+from core.runs import Run
+from core.samples import Samples, Scales
+from core.training import Progress, Share, Training, new_model
+from core.workflows import training_data
 from core.workflows.open import open_dataset
-
-LAST = "ckpt_last.safetensors"
-BEST = "ckpt_best.safetensors"
-
-# The noise of the test's simulated detector must be the same in every epoch and run.
-TEST_SEED = 17
-
-OUTPUT_FROM_17 = H36M_17.indices(OUTPUT_16_JOINTS)
-
-
-@dataclass(frozen=True)
-class Exposure:
-    """How training samples are made out of recordings.
-
-    Attributes:
-        cameras: "recorded" takes the recordings' 2D and 3D as they are, as published; "rig"
-            projects the 3D with the recordings' own cameras; "any" with cameras drawn at random.
-        source: the 2D source that is taken as it is, and with which the network is tested.
-        framing: how 2D px are prepared.
-        flip, turn, bones, limbs, views: see `training.Views`.
-        detector: simulate a detector's errors, in training and in the test.
-    """
-
-    cameras: Literal["recorded", "rig", "any"] = "recorded"
-    source: str = "gt"
-    framing: Framing = "image"
-    flip: bool = False
-    turn: bool = False
-    bones: float = 0.0
-    limbs: float = 0.0
-    views: int = 4
-    detector: bool = False
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """All choices of a training; the defaults are the published ones."""
-
-    name: str = "paper"
-    network: LifterConfig = field(default_factory=LifterConfig)
-    training: TrainingConfig = field(default_factory=TrainingConfig)
-    exposure: Exposure = field(default_factory=Exposure)
-
-
-# With poses, bodies and views that never repeat, half of the units need no dropping.
-VARIED = LifterConfig(dropout=0.1)
-FAST = TrainingConfig(
-    epochs=30,
-    train_batch=512,
-    lr=2e-3,
-    schedule="one_cycle",
-    loss="distance",
-    precision="bfloat16",
-    average=0.999,
-    test_at_most=20_000,
-)
-GENERAL = Exposure("any", framing="person", flip=True, bones=0.05, limbs=0.2)
-RECIPES: Mapping[str, Recipe] = {
-    recipe.name: recipe
-    for recipe in (
-        Recipe("paper"),
-        Recipe(
-            "fixed-rig",
-            LifterConfig(dropout=0.2),
-            replace(FAST, epochs=20),
-            Exposure("rig", flip=True, turn=True, bones=0.05, limbs=0.2),
-        ),
-        Recipe("general-gt", VARIED, FAST, GENERAL),
-        Recipe("general-detector", VARIED, FAST, replace(GENERAL, detector=True)),
-    )
-}
-
-
-def recipe(name: str = "paper", **overrides: Any) -> Recipe:
-    """Take a named recipe and change single options by their names; None leaves an option.
-
-    Options are the fields of `LifterConfig`, `TrainingConfig` and `Exposure`; `no_max=True`
-    switches the clipping of the gradient off.
-
-    Raises:
-        ValueError: an unknown recipe or option, or a value that an option can't have.
-    """
-    if name not in RECIPES:
-        raise ValueError(f"there is no recipe {name!r}; the recipes are {', '.join(RECIPES)}")
-    chosen = RECIPES[name]
-    given = {key: value for key, value in overrides.items() if value is not None}
-    no_max = given.pop("no_max", False)
-    parts: dict[str, Any] = {}
-    for part in ("network", "training", "exposure"):
-        config = getattr(chosen, part)
-        known = {f.name for f in fields(config)} & given.keys()
-        parts[part] = replace(config, **{key: given.pop(key) for key in known})
-    if given:
-        raise ValueError(f"training has no option {', '.join(sorted(given))}")
-    if no_max:
-        parts["training"] = replace(parts["training"], max_norm=None)
-    return replace(chosen, **parts)
+from core.workflows.processes import joined
+from core.workflows.recipes import Recipe, options_of, recipe_of
+from core.workflows.run_folder import RunFolder, Saved, changed, read_state
 
 
 @dataclass(frozen=True)
@@ -139,12 +38,19 @@ class TrainingRun:
 
     Attributes:
         data_dir: what `open_dataset` takes: a prepared file, a folder, or a data set's name.
-        exp: folder of the run's checkpoints; it is made if it isn't there.
+        exp: the run's folder; it is made if it isn't there.
         recipe: all choices.
         load: start from this checkpoint's weights, statistics and framing.
-        half: store the weight matrices as float16.
+        half: store the checkpoints' weight matrices as float16.
         threads: CPU threads; None leaves PyTorch's choice.
-        command: how the run was started, for the provenance.
+        device: "cpu", "cuda", "cuda:1"; None takes a GPU where there is one.
+        command, argv: how the run was started.
+        resume: go on where the run in `exp` was left; see `resumption`.
+        overwrite: throw away what a run left in `exp`.
+        save_minutes: save so often within an epoch as well; after each epoch it is saved anyway.
+        save_steps: likewise after so many steps.
+        pth_tar: write checkpoints in the re-implementation's layout as well.
+        tensorboard: write TensorBoard's event files as well.
     """
 
     data_dir: str
@@ -153,154 +59,312 @@ class TrainingRun:
     load: Path | None = None
     half: bool = False
     threads: int | None = None
+    device: str | None = None
     command: str = ""
+    argv: tuple[str, ...] = ()
+    resume: bool = False
+    overwrite: bool = False
+    save_minutes: float | None = 10.0
+    save_steps: int | None = None
+    pth_tar: bool = False
+    tensorboard: bool = True
 
 
-def train(run: TrainingRun) -> Iterator[Progress]:
-    """Train, say how it goes, and save a checkpoint after each epoch.
+def resumption(run: TrainingRun, *, epochs: int | None = None) -> TrainingRun:
+    """Take data, recipe, device and threads from the record of the run in `run.exp`.
 
-    `ckpt_last.safetensors` is the last epoch's, `ckpt_best.safetensors` the one with the smallest
-    test error so far. Whoever stops iterating stops the run; what was saved stays.
-
-    The same run on the same machine with the same number of threads gives the same weights.
+    Args:
+        run: what else is wanted; its threads and device win where they are given.
+        epochs: train to so many in all, instead of as many as planned.
 
     Raises:
-        PoseFormatError: the data can't be opened or does not suit the recipe, or a checkpoint
-            can't be written.
-        FloatingPointError: training diverged.
+        PoseFormatError: there is no run to resume.
     """
-    if run.threads is not None:
-        torch.set_num_threads(run.threads)
-    start = None if run.load is None else checkpoint.load(run.load)
-    chosen = run.recipe if start is None else _continued(run.recipe, start)
-    dataset = open_dataset(run.data_dir)
-    samples = training_samples(dataset, chosen.exposure)
-    test = test_samples(dataset, chosen.exposure)
-    statistics = _statistics(start) or measure(samples, seed=chosen.training.seed)
-    model = new_model(chosen.network, chosen.training.seed)
-    if start is not None:
-        model.load_state_dict(dict(start.state))
-    training = Training(chosen.training, model, samples, Scales.of(*statistics), test)
-
-    known = _provenance(run, chosen, dataset, samples, test)
-    if start is not None:
-        known["started_from"] = start.digest
+    known = runs.read_run(run.exp)
     try:
-        run.exp.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise PoseFormatError(
-            f"can't make the folder of the run: {error.strerror}", file=run.exp
-        ) from None
-    best = float("inf")
-    for progress in training.run():
-        if progress.epoch_done:
-            reached = Checkpoint(
-                name=run.exp.name,
-                config=chosen.network,
-                state=training.weights,
-                input_statistics=statistics[0],
-                output_statistics=statistics[1],
-                framing=chosen.exposure.framing,
-                provenance={**known, "epoch": progress.epoch, "results": _results(progress)},
-            )
-            checkpoint.save(run.exp / LAST, reached, half=run.half)
-            if progress.test_mpjpe_mm is not None and progress.test_mpjpe_mm < best:
-                best = progress.test_mpjpe_mm
-                checkpoint.save(run.exp / BEST, reached, half=run.half)
-        yield progress
-
-
-def training_samples(dataset: Dataset, exposure: Exposure) -> Samples:
-    """Make the samples of a data set's training split.
-
-    Raises:
-        PoseFormatError: it has no training split, or no cameras where the recipe needs them.
-    """
-    recorded = exposure.cameras == "recorded"
-    entries = dataset.select(split="train", source=exposure.source if recorded else None)
-    if not entries:
-        with_source = f" with 2D of the source {exposure.source!r}" if recorded else ""
-        raise PoseFormatError(
-            f"has no recordings of training subjects{with_source}", file=dataset.id
-        )
-    if recorded:
-        return _pairs(dataset, entries, exposure)
-    world, cameras = _world_poses(dataset, entries)
-    return Views(
-        world=world,
-        cameras=AnyCamera() if exposure.cameras == "any" else Lenses.of(cameras),
-        framing=exposure.framing,
-        flip=exposure.flip,
-        turn=exposure.turn,
-        bones=exposure.bones,
-        limbs=exposure.limbs,
-        detector=Detector() if exposure.detector else None,
-        views=exposure.views,
+        chosen = recipe_of(known.options)
+        if epochs is not None:
+            chosen = replace(chosen, training=replace(chosen.training, epochs=epochs))
+    except ValueError as error:
+        raise PoseFormatError(str(error), file=run.exp / runs.RUN, place="options") from None
+    return replace(
+        run,
+        data_dir=str(known.data.get("spec", "")),
+        recipe=chosen,
+        load=None,
+        threads=run.threads or known.threads or None,
+        device=run.device or known.device,
+        resume=True,
     )
 
 
-def test_samples(dataset: Dataset, exposure: Exposure) -> Pairs | None:
-    """Make the samples of the test split; None where there are none with the source."""
-    entries = dataset.select(split="test", source=exposure.source)
-    return _pairs(dataset, entries, exposure, noisy=exposure.detector) if entries else None
+def train(run: TrainingRun) -> Iterator[Progress]:
+    """Train, say how it goes, and keep the run's folder.
+
+    `ckpt_last.safetensors` is the last epoch's, `ckpt_best.safetensors` the one with the smallest
+    test error so far. Whoever stops iterating, and SIGTERM or Ctrl-C, stops the run after the
+    step under way: its state is saved, and a run with `resume` goes on from there.
+
+    The same run on the same machine with the same number of threads gives the same weights,
+    interrupted or not.
+
+    Raises:
+        PoseFormatError: the data can't be opened or does not suit the recipe, the folder holds
+            another run, or a file can't be written.
+        FloatingPointError: training diverged.
+        KeyboardInterrupt: it was stopped by a signal; everything is saved.
+    """
+    if run.threads is not None:
+        torch.set_num_threads(run.threads)
+    with joined(run.device) as (share, device):
+        if share.rank > 0:
+            saved = read_state(run.exp) if run.resume else None
+            yield from _as_helper(run, saved, share, device)
+            return
+        saved = _left(run)
+        record = _record(run, device, saved)
+        folder = RunFolder(record, run.half, run.pth_tar, run.tensorboard)
+        folder.begin(resumed_at=None if saved is None else int(saved.numbers["step"]))
+        try:
+            with stopping() as stop:
+                yield from _trained(run, saved, share, device, folder, stop)
+        except (KeyboardInterrupt, GeneratorExit):
+            folder.end("stopped", "Stopped; --resume continues it.")
+            raise
+        except Exception as error:
+            folder.end("failed", str(error) or type(error).__name__)
+            raise
+        folder.end("done")
 
 
-def _pairs(
-    dataset: Dataset, entries: Iterable[Entry], exposure: Exposure, *, noisy: bool = False
-) -> Pairs:
-    """Take 2D and 3D as they were recorded, whole frames only."""
-    inputs, outputs = [], []
-    generator = torch.Generator().manual_seed(TEST_SEED)
-    for entry in entries:
-        recording = dataset.load(entry.key)
-        seen = recording.inputs[exposure.source]
-        truth = _truth(recording, dataset)
-        whole = valid_frames(seen) & np.isfinite(truth).all(axis=(1, 2))
-        joints_2d = torch.from_numpy(seen.positions[whole])
-        if noisy:
-            joints_2d = Detector().see(joints_2d, size_px(joints_2d), generator)
-        inputs.append(frame(joints_2d, exposure.framing).flatten(1))
-        relative = root_relative(truth[whole])[:, OUTPUT_FROM_17]
-        outputs.append(torch.from_numpy(relative.astype(np.float32)).flatten(1))
-    return Pairs(torch.cat(inputs), torch.cat(outputs))
+def _trained(
+    run: TrainingRun,
+    saved: Saved | None,
+    share: Share,
+    device: torch.device,
+    folder: RunFolder,
+    stop: Stop,
+) -> Iterator[Progress]:
+    """Train in the process that keeps the folder."""
+    prepared = _prepared(run, saved, share, device)
+    training, statistics = prepared.training, prepared.statistics
+    folder.note(
+        replace(
+            changed(folder.run, training, saved),
+            data=prepared.data,
+            options=options_of(prepared.recipe),
+        )
+    )
+    known = _provenance(run, prepared)
+    last_saved = time.monotonic(), training.step
+
+    def keep() -> None:
+        nonlocal last_saved
+        folder.keep_state(training, statistics, prepared.data["digest"])
+        last_saved = time.monotonic(), training.step
+
+    stop.by = training.stop
+    try:
+        for progress in training.run(report_steps=run.save_steps):
+            folder.tell(progress, time.time())
+            if progress.epoch_done:
+                reached = Checkpoint(
+                    name=run.exp.name,
+                    config=prepared.recipe.network,
+                    state=training.weights,
+                    input_statistics=statistics[0],
+                    output_statistics=statistics[1],
+                    framing=prepared.recipe.exposure.framing,
+                    provenance={**known, "epoch": progress.epoch, "results": _results(progress)},
+                )
+                folder.keep_epoch(reached, progress)
+                keep()
+            elif _is_due(run, *last_saved, training.step):
+                keep()
+            yield progress
+    except GeneratorExit:
+        keep()
+        raise
+    if training.epoch < training.config.epochs:
+        keep()
+        raise KeyboardInterrupt
 
 
-def _world_poses(dataset: Dataset, entries: Iterable[Entry]) -> tuple[Tensor, tuple[Camera, ...]]:
-    """Collect each moment once, in the world, and the cameras of all recordings."""
-    poses: dict[tuple[str, str, str], np.ndarray[Any, Any]] = {}
-    cameras: dict[str, Camera] = {}
-    for entry in entries:
-        key = entry.key
-        moment = (key.subject, key.action, key.take)
-        if moment in poses and key.camera in cameras:
-            continue
-        recording = dataset.load(key)
-        camera = recording.camera
-        truth = _truth(recording, dataset)
-        if camera is None or recording.truth is None or recording.truth.space != "camera":
+def _as_helper(
+    run: TrainingRun, saved: Saved | None, share: Share, device: torch.device
+) -> Iterator[Progress]:
+    """Train in another process than the one that keeps the folder."""
+    with stopping() as stop:
+        training = _prepared(run, saved, share, device).training
+        stop.by = training.stop
+        yield from training.run(report_steps=run.save_steps)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """What a run needs once its data is there."""
+
+    training: Training
+    recipe: Recipe
+    statistics: tuple[Any, Any]
+    data: dict[str, str]
+
+
+def _prepared(
+    run: TrainingRun, saved: Saved | None, share: Share, device: torch.device
+) -> _Prepared:
+    """Read the data and make the network, fresh or as it was left."""
+    start = None if run.load is None else checkpoint.load(run.load)
+    chosen = run.recipe if start is None else _continued(run.recipe, start)
+    dataset = open_dataset(run.data_dir)
+    if saved is not None and saved.data_digest != dataset.digest:
+        raise PoseFormatError(
+            "is other data than the run was started with, so it can't be resumed",
+            file=run.data_dir,
+        )
+    samples = training_data.training_samples(dataset, chosen.exposure)
+    test = training_data.test_samples(dataset, chosen.exposure)
+    if saved is not None:
+        statistics = saved.statistics
+    elif start is not None and start.input_statistics and start.output_statistics:
+        statistics = start.input_statistics, start.output_statistics
+    else:
+        seed = chosen.training.seed
+        statistics = training_data.statistics(dataset, samples, chosen.exposure, seed=seed)
+    data = {
+        "spec": run.data_dir,
+        "title": dataset.title,
+        "digest": dataset.digest,
+        "credit": dataset.credit,
+    }
+    if start is not None:
+        data["started_from"] = start.digest
+    model = new_model(chosen.network, chosen.training.seed)
+    if start is not None:
+        model.load_state_dict(dict(start.state))
+    training = Training(
+        chosen.training,
+        model.to(device),
+        _on(samples, device),
+        Scales.of(*statistics).to(device),
+        None if test is None else test.to(device),
+        share,
+    )
+    if saved is not None:
+        try:
+            training.restore(saved.tensors, saved.numbers)
+        except (KeyError, RuntimeError, ValueError) as error:
             raise PoseFormatError(
-                "does not say where its cameras stand, so no other view can be made of it; "
-                "the recipe 'paper' trains on the recorded views",
-                file=dataset.id,
-                place=str(key),
+                f"does not fit the run that it lies with ({error})", file=run.exp / runs.STATE
+            ) from None
+    return _Prepared(training, chosen, statistics, data)
+
+
+def _on(samples: Samples, device: torch.device) -> Samples:
+    """Move the samples to the device."""
+    try:
+        return samples.to(device)
+    except torch.cuda.OutOfMemoryError:
+        raise PoseFormatError(
+            f"{len(samples):,} training samples don't fit into its memory; --device cpu, or "
+            "--at_most for fewer of them",
+            file=str(device),
+        ) from None
+
+
+@dataclass(eq=False)
+class Stop:
+    """What a signal does: before training began it interrupts, from then on it asks."""
+
+    by: Any = None
+
+
+@contextmanager
+def stopping() -> Iterator[Stop]:
+    """Let SIGTERM and Ctrl-C stop training after the step under way; a second one interrupts."""
+    stop = Stop()
+
+    def asked(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        by, stop.by = stop.by, None
+        if by is None:
+            raise KeyboardInterrupt
+        by()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            # None stands for a handler that was not set from Python and can't be set again.
+            with suppress(TypeError):
+                signal.signal(number, handler)
+
+
+def _left(run: TrainingRun) -> Saved | None:
+    """Look what the folder holds: the state to resume, or nothing that must not be lost.
+
+    Raises:
+        PoseFormatError: a run is under way in it, or it holds one that nobody said to drop.
+    """
+    if (run.exp / runs.RUN).is_file():
+        known = runs.read_run(run.exp)
+        if known.is_alive() and known.process != this_process():
+            raise PoseFormatError(
+                f"a training is under way here (process {known.process.pid} on "
+                f"{known.process.host})",
+                file=run.exp,
             )
-        cameras.setdefault(key.camera, camera)
-        if moment not in poses:
-            world = world_from_camera(truth, camera.R, camera.t)
-            poses[moment] = world[np.isfinite(world).all(axis=(1, 2))].astype(np.float32)
-    return torch.from_numpy(np.concatenate(list(poses.values()))), tuple(cameras.values())
+    if run.resume:
+        return read_state(run.exp)
+    holds = [name for name in (runs.STATE, runs.LAST) if (run.exp / name).is_file()]
+    if holds and not run.overwrite:
+        raise PoseFormatError(
+            f"holds a run already ({holds[0]}); --resume continues it, --overwrite starts anew, "
+            "--exp names another folder",
+            file=run.exp,
+        )
+    return None
 
 
-def _truth(recording: Recording, dataset: Dataset) -> np.ndarray[Any, Any]:
-    if recording.truth is None:
-        raise PoseFormatError("has no 3D to learn from", file=dataset.id, place=str(recording.key))
-    return recording.truth.positions.astype(np.float64)
+def _record(run: TrainingRun, device: torch.device, saved: Saved | None) -> Run:
+    """Say what is known of a run before its data is there."""
+    earlier = runs.read_run(run.exp) if saved is not None else None
+    return Run(
+        folder=run.exp,
+        state="running",
+        command=run.command if earlier is None else earlier.command,
+        argv=run.argv if earlier is None else earlier.argv,
+        options=options_of(run.recipe),
+        data={"spec": run.data_dir},
+        process=this_process(),
+        device=str(device),
+        threads=torch.get_num_threads(),
+        started=time.time() if earlier is None else earlier.started,
+        stretch=time.time(),
+        epochs=run.recipe.training.epochs,
+        resumed_from=() if earlier is None else earlier.resumed_from,
+        seconds=0.0 if earlier is None else earlier.seconds + _trained_s(earlier),
+    )
 
 
-def _statistics(start: Checkpoint | None) -> tuple[Statistics, Statistics] | None:
-    if start is None or start.input_statistics is None or start.output_statistics is None:
-        return None
-    return start.input_statistics, start.output_statistics
+def _trained_s(earlier: Run) -> float:
+    """Measure how long a run's last stretch took, by its log where it was killed."""
+    begun = earlier.stretch
+    last = runs.read_log(earlier.folder).last
+    ended = earlier.ended or (begun if last is None else last.time)
+    return max(0.0, ended - begun)
+
+
+def _is_due(run: TrainingRun, saved_at: float, saved_step: int, step: int) -> bool:
+    """Tell whether it is time to save within an epoch."""
+    minutes, steps = run.save_minutes, run.save_steps
+    return (minutes is not None and time.monotonic() - saved_at >= 60 * minutes) or (
+        steps is not None and step - saved_step >= steps
+    )
 
 
 def _continued(chosen: Recipe, start: Checkpoint) -> Recipe:
@@ -311,17 +375,19 @@ def _continued(chosen: Recipe, start: Checkpoint) -> Recipe:
     )
 
 
-def _provenance(
-    run: TrainingRun, chosen: Recipe, dataset: Dataset, samples: Samples, test: Pairs | None
-) -> dict[str, Any]:
-    return {
-        "data": {"title": dataset.title, "digest": dataset.digest, "credit": dataset.credit},
-        "samples_per_epoch": len(samples),
+def _provenance(run: TrainingRun, prepared: _Prepared) -> dict[str, Any]:
+    training, test = prepared.training, prepared.training.test
+    known = {
+        "data": {key: prepared.data[key] for key in ("title", "digest", "credit")},
+        "samples_per_epoch": len(training.samples),
         "test_samples": 0 if test is None else len(test),
-        "recipe": asdict(chosen),
+        "recipe": options_of(prepared.recipe),
         "command": run.command,
         "software": {"torch": torch.__version__, "python": platform.python_version()},
     }
+    if "started_from" in prepared.data:
+        known["started_from"] = prepared.data["started_from"]
+    return known
 
 
 def _results(progress: Progress) -> dict[str, float | None]:

@@ -60,6 +60,22 @@ def test_an_epoch_is_a_line_and_the_end_says_where_it_is(run, runs):
         (["--max_norm"], "training", {"max_norm": 1.0}),
         (["--max", "2.5"], "training", {"max_norm": 2.5}),
         (["--no_max"], "training", {"max_norm": None}),
+        (["--no_max", "--clip_weights"], "training", {"clip_weights": True, "max_norm": None}),
+        (["--schedule", "one_cycle", "--warm_up", "0.2"], "training",
+         {"schedule": "one_cycle", "warm_up": 0.2}),
+        (["--precision", "bfloat16", "--loss", "distance"], "training",
+         {"precision": "bfloat16", "loss": "distance"}),
+        (["--lr_decay", "5", "--lr_gamma", "0.5", "--test_batch", "9"], "training",
+         {"lr_decay": 5, "lr_gamma": 0.5, "test_batch": 9}),
+        ([], "exposure", {"flip": False, "jitter_deg": 0.0, "noise_px": 0.0, "actions": None,
+                          "source": "gt", "cameras": "recorded", "frame": "camera"}),
+        (["--flip", "--noise_px", "3"], "exposure", {"flip": True, "noise_px": 3.0}),
+        (["--cameras", "rig", "--jitter_deg", "2"], "exposure",
+         {"cameras": "rig", "jitter_deg": 2.0}),
+        (["--frame", "world", "--source", "cpn", "--at_most", "99"], "exposure",
+         {"frame": "world", "source": "cpn", "at_most": 99}),
+        (["--action", "Sitting,Walking"], "exposure", {"actions": ("Sitting", "Walking")}),
+        (["--action", "All"], "exposure", {"actions": None}),
     ],
 )  # fmt: skip
 def test_options_reach_the_training(run, runs, arguments, part, expected):
@@ -90,7 +106,9 @@ def test_ctrl_c_says_what_is_kept(run, monkeypatch):
     monkeypatch.setattr("core.workflows.train.train", train)
     said = run("train", "--exp", "mine")
     assert said.code == 130
-    assert said.err == "python -m core train: stopped; the last whole epoch is in runs/mine\n"
+    assert said.err == (
+        "python -m core train: stopped after step 10 of 30; --resume continues runs/mine\n"
+    )
 
 
 def test_a_training_that_diverged_ends_with_1(run, monkeypatch):
@@ -115,6 +133,13 @@ def test_a_training_that_diverged_ends_with_1(run, monkeypatch):
         (["--lr", "nan"], "expected a number above 0, not 'nan'"),
         (["--no_max", "--max_norm"], "not allowed with argument"),
         (["--data_dir", "nowhere", "--use_hg"], "nowhere: no such file or folder"),
+        (["--use_hg", "--source", "gt"], "not allowed with argument"),
+        (["--jitter_deg", "2"], "recorded 2D can't be seen from other cameras; take the cameras"),
+        (["--cameras", "rig", "--frame", "world"], "the world's axes are for recorded views only"),
+        (["--resume", "--lr", "0.1"], "the run's own options, so --lr can't be given"),
+        (["--resume", "--use_hg"], "the run's own options, so --use_hg can't be given"),
+        (["--resume", "--exp", "none"], "runs/none: holds no training run: run.json can't be read"),
+        (["--test"], "testing is a command of its own: python -m core test"),
     ],
 )
 def test_wrong_use_is_one_line(run, arguments, message):
@@ -131,3 +156,24 @@ def test_a_tiny_training_runs_and_its_checkpoint_opens(run, toys, tmp_path):
     trained = open_checkpoint(tmp_path / "x" / "ckpt_best.safetensors")
     assert trained.config.linear_size == 8
     assert "--linear_size 8" in str(trained.provenance["command"])
+
+
+def test_a_run_is_not_overwritten_by_typing_its_command_again(run, toys, tmp_path):
+    command = ("train", "--data_dir", toys / "toy.safetensors", "--ckpt", tmp_path, "--exp", "x",
+               "--epochs", "1", "--linear_size", "8", "--train_batch", "2")  # fmt: skip
+    assert run(*command).code == 0
+    assert "x: holds a run already (state.safetensors); --resume continues it" in one_line(
+        run(*command)
+    )
+    assert run(*command, "--overwrite").code == 0
+
+
+def test_a_run_is_resumed_with_its_own_options_and_to_more_epochs(run, toys, tmp_path):
+    place = ("--ckpt", tmp_path, "--exp", "x")
+    run("train", "--data_dir", toys / "toy.safetensors", *place, "--epochs", "1",
+        "--linear_size", "8", "--train_batch", "2", "--seed", "5")  # fmt: skip
+    said = run("train", *place, "--resume", "--epochs", "3")
+    assert said.code == 0
+    assert [line[:14] for line in said.out.splitlines()[:2]] == ["epoch   2 of 3", "epoch   3 of 3"]
+    resumed = open_checkpoint(tmp_path / "x" / "ckpt_last.safetensors").provenance
+    assert resumed["recipe"]["training"]["seed"] == 5

@@ -17,11 +17,15 @@ from core.dataset import Dataset, Entry, Key, Recording
 from core.errors import PoseFormatError
 from core.formats import dataset_file
 from core.model import LifterConfig
+from core.runs import BEST, LAST
+from core.samples import Pairs, Views
 from core.sequence import PoseSequence
 from core.skeleton import H36M_17
-from core.training import Pairs, TrainingConfig, Views
+from core.training_config import TrainingConfig
 from core.workflows import train as workflow
-from core.workflows.train import BEST, LAST, RECIPES, Recipe, TrainingRun, recipe, train
+from core.workflows import training_data
+from core.workflows.recipes import RECIPES, Recipe, recipe
+from core.workflows.train import TrainingRun, train
 from tests.test_augmentation import people
 
 TINY = {"linear_size": 16, "num_stage": 1, "epochs": 2, "train_batch": 8}
@@ -167,7 +171,7 @@ def test_half_precision_is_an_option(tmp_path: Path, data: Dataset) -> None:
 
 
 def test_the_published_recipe_takes_the_recorded_pairs(data: Dataset) -> None:
-    samples = workflow.training_samples(data, RECIPES["paper"].exposure)
+    samples = training_data.training_samples(data, RECIPES["paper"].exposure)
     assert isinstance(samples, Pairs) and len(samples) == 48
     recording = data.load(data.select(split="train")[0].key)
     np.testing.assert_allclose(
@@ -180,18 +184,18 @@ def test_the_published_recipe_takes_the_recorded_pairs(data: Dataset) -> None:
 
 
 def test_other_recipes_collect_each_moment_once_in_the_world(data: Dataset) -> None:
-    samples = workflow.training_samples(data, RECIPES["general-gt"].exposure)
+    samples = training_data.training_samples(data, RECIPES["general-gt"].exposure)
     assert isinstance(samples, Views) and isinstance(samples.cameras, AnyCamera)
     torch.testing.assert_close(samples.world, people(12, seed=10), rtol=1e-4, atol=0.05)
-    fixed = workflow.training_samples(data, RECIPES["fixed-rig"].exposure)
+    fixed = training_data.training_samples(data, RECIPES["fixed-rig"].exposure)
     assert isinstance(fixed, Views) and isinstance(fixed.cameras, Lenses)
     assert len(fixed) == 48
 
 
 def test_a_simulated_detector_errs_alike_in_every_test(data: Dataset) -> None:
     exposure = RECIPES["general-detector"].exposure
-    one, other = (workflow.test_samples(data, exposure) for _ in range(2))
-    exact = workflow.test_samples(data, RECIPES["general-gt"].exposure)
+    one, other = (training_data.test_samples(data, exposure) for _ in range(2))
+    exact = training_data.test_samples(data, RECIPES["general-gt"].exposure)
     assert one is not None and other is not None and exact is not None
     assert torch.equal(one.inputs, other.inputs)
     assert not torch.equal(one.inputs, exact.inputs)
@@ -205,7 +209,7 @@ def test_frames_with_a_missing_joint_are_left_out(monkeypatch: pytest.MonkeyPatc
         inputs = {"gt": recording.inputs["gt"].with_positions(positions)}
         return dataclasses.replace(recording, inputs=inputs)
 
-    samples = workflow.training_samples(made(hide), RECIPES["paper"].exposure)
+    samples = training_data.training_samples(made(hide), RECIPES["paper"].exposure)
     assert len(samples) == 44
     assert isinstance(samples, Pairs) and bool(torch.isfinite(samples.inputs).all())
 
@@ -213,21 +217,21 @@ def test_frames_with_a_missing_joint_are_left_out(monkeypatch: pytest.MonkeyPatc
 def test_a_data_set_without_training_subjects_is_refused(data: Dataset) -> None:
     only_test = dataclasses.replace(data, splits={})
     with pytest.raises(PoseFormatError, match="made: has no recordings of training subjects"):
-        workflow.training_samples(only_test, RECIPES["general-gt"].exposure)
+        training_data.training_samples(only_test, RECIPES["general-gt"].exposure)
     with pytest.raises(PoseFormatError, match="with 2D of the source 'openpose'"):
-        workflow.training_samples(data, recipe("paper", source="openpose").exposure)
+        training_data.training_samples(data, recipe("paper", source="openpose").exposure)
 
 
 def test_a_recipe_that_needs_cameras_says_so() -> None:
     blind = made(lambda r: dataclasses.replace(r, camera=None))
     with pytest.raises(PoseFormatError, match="does not say where its cameras stand"):
-        workflow.training_samples(blind, RECIPES["fixed-rig"].exposure)
+        training_data.training_samples(blind, RECIPES["fixed-rig"].exposure)
 
 
 def test_a_recording_without_3d_is_named() -> None:
     flat = made(lambda r: dataclasses.replace(r, truth=None))
     with pytest.raises(PoseFormatError, match="has no 3D to learn from") as caught:
-        workflow.training_samples(flat, RECIPES["paper"].exposure)
+        training_data.training_samples(flat, RECIPES["paper"].exposure)
     assert caught.value.place == str(Key("01", "walk", "1", "54138969"))
 
 
