@@ -82,6 +82,29 @@ def picture_size(text: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """Add what an array of poses is, where it does not say it itself.
+
+    The names are `core.formats.plain_arrays`'s, which checks them: --help does without it.
+    """
+    group = parser.add_argument_group("for arrays that do not say what they are")
+    group.add_argument("--joint_order", metavar="NAME",
+        help="h36m17, h36m16, h36m32, mpii16, hourglass16, coco17, coco18, body25, body25b, "
+        "halpe26 or mediapipe33")  # fmt: skip
+    group.add_argument("--unit", metavar="UNIT",
+        help="2D: px, normalised, fraction or screen; 3D: mm, cm, m or normalised")  # fmt: skip
+    group.add_argument("--axes", metavar="AXES",
+        help="2D: y-down or y-up; 3D: camera, camera-y-up, world-z-up or world-y-up")  # fmt: skip
+
+
+def with_reading(path: str, options: argparse.Namespace) -> str:
+    """Name a file together with what the options say of it."""
+    from core.workflows import plain
+
+    said = {name: getattr(options, name, None) for name in plain.OPTIONS}
+    return plain.joined(path, said)
+
+
 def add_statistics(parser: argparse.ArgumentParser) -> None:
     """Add --statistics, for checkpoints that do not carry their own."""
     parser.add_argument(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from core.cli.arguments import (
     Commands,
     add_precision,
+    add_reading,
     add_statistics,
     picture_size,
     positive,
@@ -90,6 +91,7 @@ def _add_lifting(parser: argparse.ArgumentParser) -> None:
     add("--smooth", action="store_true", help="smooth the 2D over time (One-Euro filter)")
     add("--flip", action="store_true", help="lift the mirrored person, too, and take the middle")
     add("--steady_bones", action="store_true", help="one length for each bone over the clip")
+    add_reading(parser)
     add_precision(parser)
     add_statistics(parser)
 
@@ -144,6 +146,8 @@ def _two_d(options: argparse.Namespace) -> tuple[PoseSequence, tuple[int, int] |
     from core.workflows import footage
     from core.workflows.predict import read_2d
 
+    if options.joint_order or options.unit or options.axes:
+        return _array(options), options.size
     if not footage.matches(options.file):
         sequence = read_2d(
             options.file,
@@ -172,6 +176,18 @@ def _two_d(options: argparse.Namespace) -> tuple[PoseSequence, tuple[int, int] |
         _note(f"{there} people are in it; this is number {options.person} (--person)")
     sequence = seen.detections.person(options.person - 1, fps=options.fps)
     return sequence, seen.detections.size_px
+
+
+def _array(options: argparse.Namespace) -> PoseSequence:
+    """Read an array of 2D poses as the options say."""
+    from core.workflows import plain
+
+    said = {name: getattr(options, name) for name in plain.OPTIONS}
+    path = Path(options.file).expanduser()
+    sequence = plain.sequence_of(path, {n: str(v) for n, v in said.items() if v is not None})
+    if sequence.space != "image":
+        raise PoseFormatError("2D poses were expected; these are 3D already", file=path)
+    return sequence
 
 
 def _note(text: str) -> None:

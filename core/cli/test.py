@@ -8,7 +8,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.cli.arguments import Commands, add_precision, add_statistics, names, whole_number
+from core.cli.arguments import (
+    Commands,
+    add_precision,
+    add_reading,
+    add_statistics,
+    names,
+    whole_number,
+    with_reading,
+)
 from core.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
@@ -60,6 +68,7 @@ def add_to(commands: Commands) -> None:
     add("--test_batch", type=whole_number, metavar="N",
         help="poses that go through the network at once (default: what suits a CPU); changes "
         "speed, not figures")  # fmt: skip
+    add_reading(parser)
     add_precision(parser)
     add_statistics(parser)
     add("--out", metavar="DIR",
@@ -87,7 +96,11 @@ def run(options: argparse.Namespace) -> int:
     from core.workflows.open import open_checkpoint, open_dataset
 
     _say_what_has_no_effect(options)
-    dataset = open_dataset(options.data_dir)
+    with ProgressLine("opening", "steps") as line:
+        dataset = open_dataset(
+            with_reading(options.data_dir, options),
+            progress=lambda what, done, in_all: line(done, in_all, what),
+        )
     source = evaluation.pick_source(dataset, options.input, detector=options.use_hg)
     split = None if options.split == "all" else options.split
     # Wrong names are told before the weights are read.

@@ -65,6 +65,20 @@ def as_input(
     )
 
 
+def mapped(
+    positions: NDArray[np.floating[Any]], points: Sequence[str], joints: Sequence[str]
+) -> NDArray[np.floating[Any]]:
+    """Bring poses (F, N, C) of named points to joints (F, J, C).
+
+    A point that is called as a joint is that joint; the others are made as `derive` does.
+    """
+    found = derive({name: positions[:, i] for i, name in enumerate(points)}, joints)
+    for i, joint in enumerate(joints):
+        if joint in points:
+            found[:, i] = positions[:, points.index(joint)]
+    return found
+
+
 def derive(points: Points, joints: Sequence[str]) -> NDArray[np.floating[Any]]:
     """Make joints out of named points.
 

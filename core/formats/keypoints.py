@@ -77,7 +77,7 @@ def read_bytes(data: bytes, name: str, *, fps: float | None = None) -> PoseSeque
         ".npz": _from_npz,
         ".npy": _from_npy,
         ".csv": read_csv,
-        ".json": _from_json,
+        ".json": content_of_json,
     }
     if suffix not in readers:
         known = ", ".join(READ_SUFFIXES)
@@ -151,6 +151,20 @@ def _without_nan(values: Array) -> Any:
     return plain.tolist()
 
 
+def names_joints(path: str | Path) -> bool:
+    """Tell whether a file says which joints its numbers are; a broken one does not."""
+    suffix, name = Path(path).suffix.lower(), str(path)
+    try:
+        if suffix == ".npz":
+            return "joints" in arrays.members(path)
+        data = Path(path).read_bytes()
+        if suffix == ".json":
+            return content_of_json(data, name).get("joints") is not None
+        return suffix == ".csv" and read_csv(data, name).get("joints") is not None
+    except (PoseFormatError, OSError):
+        return False
+
+
 def array_in(data: bytes, name: str) -> NDArray[Any]:
     """Take the array of poses out of the bytes of an NPZ or NPY file, as it lies there.
 
@@ -191,7 +205,7 @@ def _only_array(content: Mapping[str, Any], name: str) -> NDArray[Any]:
     return found
 
 
-def _from_json(data: bytes, name: str) -> dict[str, Any]:
+def content_of_json(data: bytes, name: str) -> dict[str, Any]:
     try:
         content = json.loads(data)
     except (ValueError, RecursionError):

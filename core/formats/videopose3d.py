@@ -18,11 +18,18 @@ import numpy as np
 from core.cameras import Array, Camera
 from core.dataset import Dataset
 from core.errors import PoseFormatError
-from core.formats import arrays, fingerprint, human36m_cameras, human36m_takes, joint_order
+from core.formats import (
+    arrays,
+    body_landmarks,
+    fingerprint,
+    human36m_cameras,
+    human36m_takes,
+    joint_order,
+)
 from core.formats.human36m_cameras import NAMES
 from core.formats.human36m_takes import GROUND_TRUTH, MOVING_17, Seen, Take
-from core.formats.joint_layouts import mapped
-from core.skeleton import H36M_17, INPUT_16
+from core.formats.layouts import LAYOUTS
+from core.skeleton import H36M_17, H36M_32, INPUT_16
 
 FILE_3D = "data_3d_h36m.npz"
 ARRAYS = ("positions_3d", "positions_2d")
@@ -216,17 +223,19 @@ def _pixels(array: Any, file: Path, place: str) -> Array:
 
 
 def _mapped(array: Array, source: str) -> Array:
-    return mapped(array, _order(array, source), INPUT_16)
+    return body_landmarks.mapped(array, _order(array, source), INPUT_16.joints)
 
 
-def _order(array: Array, source: str) -> str:
-    """Name the order of a file's joints, by what wrote it."""
+def _order(array: Array, source: str) -> tuple[str, ...]:
+    """Name a file's points in their order, by what wrote it."""
     joints = array.shape[1]
     if joints == 16:
-        return "mpii16"
+        return LAYOUTS["Hourglass-16"].points
     if joints == 32:
-        return "h36m32"
-    return "coco17" if "coco" in source or source == "detectron" else "h36m17"
+        return H36M_32.joints
+    return (
+        LAYOUTS["COCO-17"].points if "coco" in source or source == "detectron" else H36M_17.joints
+    )
 
 
 def _check_order(array: Any, source: str, file: Path, place: str) -> None:
@@ -235,7 +244,7 @@ def _check_order(array: Any, source: str, file: Path, place: str) -> None:
     if not len(some):
         return
     # MPII's and COCO's own orders are judged once they are mapped.
-    own = _order(some, source) in ("h36m17", "h36m32")
+    own = _order(some, source) in (H36M_17.joints, H36M_32.joints)
     joint_order.check_order(some if own else _mapped(some, source), str(file))
     joint_order.check_scale(some, str(file))
 

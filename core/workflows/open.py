@@ -44,7 +44,7 @@ Layout = Literal[
 
 UNDERSTOOD = (
     "a data set file written by `python -m core prepare`, a folder with test_2d, test_3d and "
-    "stat_3d .pth.tar, or Human3.6M in its own or another project's layout"
+    "stat_3d .pth.tar, Human3.6M in its own or another project's layout, or an array of poses"
 )
 # What to do with paths that are something, but not a data set.
 INSTEAD: dict[Layout, str] = {
@@ -54,7 +54,6 @@ INSTEAD: dict[Layout, str] = {
     "motion capture folder": "it holds motion capture: run `python -m core prepare cmu` on it",
     "motion capture file": "it is motion capture: run `python -m core prepare cmu` on its folder",
     "marker file": "it is a marker file, not a data set",
-    "pose file": "it is a file of poses: lift it with `python -m core predict`",
 }
 
 
@@ -66,7 +65,8 @@ def open_dataset(
     Args:
         spec: "balancing", "synthetic", the path of a data set file, or of a folder in one of the
             field's layouts. A file within such a folder stands for the folder, and a folder with
-            a single data set file in it for that file.
+            a single data set file in it for that file. A bare array may say what it is:
+            "poses.npy?joint_order=coco17&unit=px", see `core.workflows.plain`.
         progress: called with what is done, how far and out of what, where it takes long: a large
             folder is converted once.
 
@@ -81,8 +81,15 @@ def open_dataset(
         from core import synthetic
 
         return _named("synthetic", synthetic.dataset())
-    path = Path(spec).expanduser()
+    from core.workflows import plain
+
+    path, options = plain.split(spec)
     layout = recognise(path)
+    if layout == "pose file":
+        return plain.open_dataset(spec)
+    if options:
+        problem = f"it is a {layout}, which says itself what it holds: leave the options out"
+        raise PoseFormatError(problem, file=path)
     if layout == "data set file":
         from core.formats import dataset_file
 

@@ -104,7 +104,7 @@ def test_other_folders_are_sent_to_their_command(tmp_path, names, layout, messag
     ("name", "layout", "message"),
     [
         ("ckpt_best.pth.tar", "checkpoint", "it is a checkpoint: give it with --load"),
-        ("poses.npz", "pose file", "lift it with `python -m core predict`"),
+        ("poses.npz", "pose file", "is no NPZ file, or cut short"),
         ("a.amc", "motion capture file", "run `python -m core prepare cmu` on its folder"),
         ("a.trc", "marker file", "it is a marker file, not a data set"),
         ("a.mp4", "unknown", "it is no data set; expected"),

@@ -1,0 +1,128 @@
+"""Open a data set as large as Human3.6M, in the re-implementation's layout: 2.1 million frames.
+
+    python -m tests.benchmarks.dataset_size [--frames N] [--keep FOLDER]
+
+Writes a folder of that size (generated poses under Human3.6M's names), then measures, each in a
+process of its own: the conversion, the opening after it, single sequences, and memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from core.human36m import OUTPUT_DIMENSIONS, PUBLISHED_INPUT, PUBLISHED_OUTPUT
+from tests.formats import field_writers as writers
+
+ACTIONS = ("Directions", "Discussion", "Eating", "Greeting", "Phoning", "Photo", "Posing",
+           "Purchases", "Sitting", "SittingDown", "Smoking", "Waiting", "WalkDog", "Walking",
+           "WalkTogether")  # fmt: skip
+SPLITS = {"train": (1, 5, 6, 7, 8), "test": (9, 11)}
+SEQUENCES = 7 * 15 * 2 * 4
+
+MEASURE = """
+import json, resource, sys, time
+start = time.perf_counter()
+from core.workflows.open import open_dataset
+imported = time.perf_counter()
+steps = []
+data = open_dataset(sys.argv[1], progress=lambda what, done, in_all: steps.append(what))
+opened = time.perf_counter()
+keys = [e.key for e in data.entries][::97]
+times = []
+for key in keys:
+    before = time.perf_counter()
+    recording = data.load(key)
+    recording.truth.positions.sum(), [s.positions.sum() for s in recording.inputs.values()]
+    times.append(time.perf_counter() - before)
+status = dict(l.split(":", 1) for l in open("/proc/self/status") if ":" in l)
+print(json.dumps({
+    "import_s": imported - start, "open_s": opened - imported, "converted": "converting" in steps,
+    "frames": data.frames, "sequence_max_s": max(times), "sequence_mean_s": sum(times) / len(times),
+    "resident_mb": int(status["VmRSS"].split()[0]) / 1024,
+    "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+}))
+"""
+
+
+def write_folder(folder: Path, frames: int) -> None:
+    """Write the seven files, float64 and normalised, as torch.save did before its zip format."""
+    a_sequence = frames // SEQUENCES
+    world = writers.skeleton_32(a_sequence, 1)
+    stat = {"mean": np.zeros(96), "std": np.ones(96), "dim_use": np.array(OUTPUT_DIMENSIONS)}
+    stat["mean"][list(OUTPUT_DIMENSIONS)] = PUBLISHED_OUTPUT.mean
+    stat["std"][list(OUTPUT_DIMENSIONS)] = PUBLISHED_OUTPUT.std
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.save(stat, folder / "stat_3d.pth.tar", _use_new_zipfile_serialization=False)
+    rng = np.random.default_rng(0)
+    for split, subjects in SPLITS.items():
+        for kind in ("2d", "2d_ft", "3d"):
+            rows = {}
+            for subject in subjects:
+                for camera, name in enumerate(writers.CAMERAS):
+                    where = writers.place(subject, camera)
+                    moving = writers.camera_frame(world, where)[:, writers.MOVING]
+                    pixels = writers.project(world, where, camera)[:, writers.MOVING]
+                    if kind == "3d":
+                        values = (moving - moving[:, :1])[:, 1:].reshape(a_sequence, 48)
+                        values = (values - PUBLISHED_OUTPUT.mean) / PUBLISHED_OUTPUT.std
+                    else:
+                        values = pixels[:, writers.SEEN_16].reshape(a_sequence, 32)
+                        values = (values - PUBLISHED_INPUT.mean) / PUBLISHED_INPUT.std
+                    if kind == "2d_ft":
+                        values = values + rng.normal(0, 0.05, values.shape)
+                    mark = "-sh" if kind == "2d_ft" else ""
+                    for action in ACTIONS:
+                        for take in ("", " 1"):
+                            file = f"{action}{take}.{name}.h5{mark}"
+                            rows[subject, action, file] = values.copy()
+            torch.save(
+                rows,
+                folder / f"{split}_{kind}.pth.tar",
+                _use_new_zipfile_serialization=False,
+            )
+
+
+def measure(folder: Path, cache: Path) -> dict[str, float]:
+    """Open the folder in a fresh process."""
+    environment = {**os.environ, "POSE_BASELINE_CACHE": str(cache)}
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE, str(folder)],
+        env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return dict(json.loads(done.stdout))
+
+
+def main() -> None:
+    """Write, convert, open, and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--frames", type=int, default=2_100_000)
+    parser.add_argument("--keep", type=Path, help="write the folder here and leave it")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.keep or Path(temporary) / "data"
+        if not folder.is_dir():
+            before = time.perf_counter()
+            write_folder(folder, options.frames)
+            print(f"written in {time.perf_counter() - before:.0f} s")
+        size = sum(file.stat().st_size for file in folder.iterdir())
+        print(f"{folder}: {size / 1e9:.2f} GB, {os.cpu_count()} cores")
+        cache = Path(temporary) / "cache"
+        for name in ("first, converts", "second", "third"):
+            found = measure(folder, cache)
+            print(f"{name}: " + ", ".join(f"{k} {v:.3g}" for k, v in found.items()))
+        forms = [file.stat().st_size for file in (cache / "converted").iterdir()]
+        print(f"converted form: {sum(forms) / 1e9:.2f} GB")
+
+
+if __name__ == "__main__":
+    main()
