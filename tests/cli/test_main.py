@@ -103,7 +103,7 @@ def test_a_file_that_can_not_be_written_is_one_line(run, toys, monkeypatch):
 def test_a_message_of_several_lines_becomes_one(run, monkeypatch):
     from core.errors import PoseFormatError
 
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise PoseFormatError("first\n  second", file="f")
 
     monkeypatch.setattr("core.workflows.open.open_dataset", broken)
