@@ -144,11 +144,13 @@ class Engine:
             part = x[start : start + largest]
             found[start : start + len(part)] = self._lift_at_once(part, largest)
 
+        starts = range(0, len(x), largest)
         if len(x) <= FEW or self._device.type != "cpu":
-            for start in range(0, len(x), largest):
-                fill(start)
+            with workers.alone():
+                for start in starts:
+                    fill(start)
         else:
-            for _ in workers.each(fill, range(0, len(x), largest)):
+            for _ in workers.each(fill, starts):
                 pass
         return found
 
@@ -226,11 +228,9 @@ def _speedup(found: Engine, plain: Engine, poses: Float32Array) -> float:
             engine._lift_at_once(poses, len(poses))
             return time.perf_counter() - started
 
-        def measure() -> float:
+        with workers.alone():
             pairs = [(seconds(plain), seconds(found)) for _ in range(REPETITIONS)]
-            return min(p for p, _ in pairs) / min(f for _, f in pairs)
-
-        _measured[shape] = workers.run(measure)
+        _measured[shape] = min(p for p, _ in pairs) / min(f for _, f in pairs)
     return _measured[shape]
 
 
@@ -238,15 +238,14 @@ _measured: dict[tuple[Any, ...], float] = {}
 
 
 def _is_size_of_no_matter(engine: Engine, poses: Float32Array) -> bool:
-    """Tell whether a pose comes out the same whatever comes with it, and in whichever thread."""
-    whole = workers.run(lambda: engine._lift_at_once(poses, len(poses)))
-    for size in engine._sizes:
-        part = engine._lift_at_once(poses[:size], size)
-        if not np.array_equal(part, whole[: len(part)]):
-            return False
-        last = workers.run(functools.partial(engine._lift_at_once, poses[-size:], size))
-        if not np.array_equal(last, whole[-size:]):
-            return False
+    """Tell whether a pose comes out the same whatever comes with it."""
+    with workers.alone():
+        whole = engine._lift_at_once(poses, len(poses))
+        for size in engine._sizes:
+            first = engine._lift_at_once(poses[:size], size)
+            last = engine._lift_at_once(poses[-size:], size)
+            if not np.array_equal(first, whole[:size]) or not np.array_equal(last, whole[-size:]):
+                return False
     return True
 
 

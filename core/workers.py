@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -57,6 +58,26 @@ def each(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Resu
     finally:
         for future in pending:
             future.cancel()
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Compute in this one thread, as a worker does: for work too small to hand over.
+
+    Several threads that share a product of microseconds wait for each other for milliseconds
+    once other work keeps the cores busy.
+    """
+    if is_worker():
+        yield
+        return
+    import torch
+
+    cores = count()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(cores)
 
 
 def _pool() -> tuple[ThreadPoolExecutor, int]:

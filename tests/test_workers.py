@@ -65,3 +65,17 @@ def test_a_worker_computes_in_one_thread_and_others_as_before():
 def test_only_workers_say_that_they_are():
     assert not workers.is_worker()
     assert workers.run(workers.is_worker)
+
+
+def test_work_done_alone_takes_one_thread_and_gives_back_the_others():
+    before = torch.get_num_threads()
+    with workers.alone():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == before
+
+    def within() -> int:
+        with workers.alone():
+            pass
+        return torch.get_num_threads()
+
+    assert workers.run(within) == 1, "a worker stays at one"
