@@ -25,7 +25,9 @@ COMPARED = tuple(
 MEASURED = (
     "data", "checkpoint", "others", "input", "noise", "levels", "frames", "protocol", "curve",
 )  # fmt: skip
-EVERY = {*FIELDS, *COMPARED, *MEASURED}
+# What the Training page asks.
+TRAINING = ("runs", "shown", "across", "error_of", "scale")
+EVERY = {*FIELDS, *COMPARED, *MEASURED, *TRAINING}
 # Between the values of a field that has several: in no name, and hardly in a path.
 SEPARATOR = "|"
 

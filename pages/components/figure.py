@@ -26,6 +26,11 @@ CSS = """
 @media (pointer: coarse) { .figure-save button { height: 32px; padding: 0 12px; } }
 """
 
+# `st.plotly_chart` puts a new figure in the old one's place at every change: it flickers, and a
+# zoom is lost. This one takes new points in place, for what grows while somebody looks at it.
+_live = st.components.v2.component(
+    "figure_live", js=viewer.loaded_from("live"), isolate_styles=False
+)
 _save = st.components.v2.component(
     "figure_save", css=CSS, js=viewer.loaded_from("save"), isolate_styles=False
 )
@@ -39,6 +44,7 @@ def show(
     key: str | None = None,
     on_select: Callable[[], None] | None = None,
     min_width_px: int = 0,
+    live: bool = False,
 ) -> None:
     """Draw a figure in the page's theme.
 
@@ -50,6 +56,8 @@ def show(
         key: the chart's key in the session, which holds what is selected; `name` if None.
         on_select: called when a point is clicked.
         min_width_px: on a narrower screen the figure scrolls sideways in its place.
+        live: the figure grows while it is looked at; it must have a height, and nothing in it can
+            be selected.
     """
     box = f"{BOX}{name}"
     if min_width_px:
@@ -60,7 +68,10 @@ def show(
             options: dict[str, Any] = {}
             if on_select is not None:
                 options = {"on_select": on_select, "selection_mode": "points"}
-            st.plotly_chart(drawn, key=key or name, config=CONFIG, alt=title, **options)
+            if live:
+                _draw_in_place(drawn, name, title)
+            else:
+                st.plotly_chart(drawn, key=key or name, config=CONFIG, alt=title, **options)
         data = {
             "modules": viewer.module_address("save.js"),
             "plotly": viewer.plotly_address(),
@@ -69,3 +80,16 @@ def show(
             "title": title,
         }
         _save(key=f"{box}_save", data=data, height="content")
+
+
+def _draw_in_place(drawn: go.Figure, name: str, title: str) -> None:
+    # Without Plotly's template, which brings a theme of its own.
+    drawn = go.Figure(drawn).update_layout(template={"data": {}, "layout": {}})
+    data = {
+        "modules": viewer.module_address("live.js"),
+        "plotly": viewer.plotly_address(),
+        "figure": drawn.to_json(),
+        "label": title,
+        "config": CONFIG,
+    }
+    _live(key=f"{name}_live", data=data, height="content")

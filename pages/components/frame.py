@@ -21,6 +21,7 @@ PAGES = (
     ("pages/compare.py", "Compare"),
     ("pages/errors.py", "Errors"),
     ("pages/robustness.py", "Robustness"),
+    ("pages/training.py", "Training"),
     ("pages/files.py", "Open files"),
 )
 ASSETS = Path(__file__).resolve().parents[2] / "assets"

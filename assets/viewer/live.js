@@ -1,0 +1,65 @@
+// A Plotly figure that takes new points in place: nothing flickers, and what its reader zoomed
+// stays, as long as the figure's `uirevision` does.
+
+import { readTheme } from "./colors.js";
+import { loadPlotly } from "./plotly.js";
+
+const boxes = new WeakMap();
+
+function themed(layout, theme) {
+  const axis = (own) => ({
+    gridcolor: theme.grid,
+    zerolinecolor: theme.grid,
+    linecolor: theme.line,
+    automargin: true,
+    ...own,
+  });
+  const paper = "rgba(0,0,0,0)";
+  return {
+    ...layout,
+    autosize: true,
+    paper_bgcolor: paper,
+    plot_bgcolor: paper,
+    font: { family: theme.font, size: 12, color: theme.text },
+    hoverlabel: {
+      bgcolor: theme.background,
+      bordercolor: theme.line,
+      font: { family: theme.font, size: 12, color: theme.text },
+    },
+    xaxis: axis(layout.xaxis),
+    yaxis: axis(layout.yaxis),
+  };
+}
+
+export function live({ data, parentElement }) {
+  let box = boxes.get(parentElement);
+  if (!box) {
+    const element = document.createElement("div");
+    element.className = "live-figure";
+    element.setAttribute("role", "img");
+    parentElement.append(element);
+    box = { element, watch: null, gone: false };
+    boxes.set(parentElement, box);
+  }
+  const figure = JSON.parse(data.figure);
+  const { element } = box;
+  element.setAttribute("aria-label", data.label);
+  // The room is there before the figure is, so that nothing below it jumps.
+  element.style.height = `${figure.layout.height}px`;
+  loadPlotly(data.plotly).then(async () => {
+    if (box.gone) return;
+    const layout = themed(figure.layout, readTheme(element));
+    await window.Plotly.react(element, figure.data, layout, data.config);
+    element.dataset.drawn = String(Number(element.dataset.drawn ?? 0) + 1);
+    if (box.watch || box.gone) return;
+    box.watch = new ResizeObserver(() => window.Plotly.Plots.resize(element));
+    box.watch.observe(element);
+  });
+  return () => {
+    box.gone = true;
+    box.watch?.disconnect();
+    window.Plotly?.purge(element);
+    element.remove();
+    boxes.delete(parentElement);
+  };
+}
