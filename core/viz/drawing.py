@@ -39,6 +39,9 @@ DISTANCE = 1.9
 # OpenCV takes whole numbers: these bits of them are behind the point.
 SHIFT = 5
 
+_AROUND = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+_CIRCLE = np.stack([np.cos(_AROUND), np.sin(_AROUND)], axis=1)
+
 
 class View(NamedTuple):
     """From where a room is looked at: 0° is the camera's own side, 90° its right, 180° behind."""
@@ -113,8 +116,9 @@ def draw_overlay(
     *,
     role: Role = "input",
     size: float | None = None,
+    rim: bool = True,
 ) -> None:
-    """Draw a 2D pose over a picture, in place; a light rim keeps it readable over anything.
+    """Draw a 2D pose over a picture, in place.
 
     Args:
         picture: (H, W, 3).
@@ -122,6 +126,7 @@ def draw_overlay(
         skeleton: the J joints.
         role: "input", or "second" for another one over it, thin.
         size: how much larger than in the viewer to draw; by the picture's size if None.
+        rim: a light line around each bone, which keeps it readable over a photo.
     """
     size = max(0.6, min(picture.shape[:2]) / 480) if size is None else size
     look = BONES[role]
@@ -131,7 +136,7 @@ def draw_overlay(
         for (parent, child), side in zip(skeleton.bones, skeleton.bone_sides, strict=True)
         if _in_reach(joints_2d[[parent, child]], picture)
     ]
-    for start, end, _ in bones:
+    for start, end, _ in bones if rim else ():
         _line(picture, start, end, (255, 255, 255), width + 2.5 * size)
     for start, end, side in bones:
         _line(picture, start, end, mixed(SIDE_COLORS[side], "#FFFFFF", 1.0), width)
@@ -338,5 +343,6 @@ def _line(picture: Picture, start: Array, end: Array, color: Color, width: float
 
 
 def _dot(picture: Picture, place: Array, color: Color, radius: float) -> None:
-    x, y, r = (round(float(v) * (1 << SHIFT)) for v in (*place, radius))
-    cv2.circle(picture, (x, y), r, color, cv2.FILLED, cv2.LINE_AA, SHIFT)
+    # As a polygon: OpenCV's own small circles are diamonds.
+    corners = (place + radius * _CIRCLE) * (1 << SHIFT)
+    cv2.fillConvexPoly(picture, corners.round().astype(np.int32), color, cv2.LINE_AA, SHIFT)

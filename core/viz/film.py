@@ -142,6 +142,7 @@ class Film:
                 layer.skeleton,
                 role="second" if nth else "input",
                 size=self._panel / 480,
+                rim=panel.pictures is not None,
             )
         self._label(body, panel.title, on_picture=panel.pictures is not None)
 

@@ -7,9 +7,7 @@ user's own video with figures over it.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import PoseFormatError
+from core.workflows.in_place import whole_file
 
 if TYPE_CHECKING:
     from core.viz.film import Film
@@ -102,35 +101,13 @@ def write_pictures(
     if suffix == ".gif" and fps > GIF_FASTEST_FPS:
         problem = f"a GIF has at most {GIF_FASTEST_FPS:.0f} pictures a second, not {fps:g}"
         raise PoseFormatError(problem, file=path)
-    with _in_place_when_whole(path) as temporary:
+    with whole_file(path) as temporary:
         told = _telling(pictures, count, progress)
         if suffix == ".gif":
             _write_gif(temporary, told, fps)
         else:
             _write_video(temporary, told, fps)
     return path
-
-
-@contextmanager
-def _in_place_when_whole(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside `path`; rename at the end, or leave nothing."""
-    try:
-        # The ending stays: writers tell the kind of file by it.
-        handle, name = tempfile.mkstemp(path.suffix, f".{path.stem}.", path.parent)
-        os.close(handle)
-    except OSError as error:
-        problem = f"it can't be written: {error.strerror or error}"
-        raise PoseFormatError(problem, file=path) from None
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError as error:
-        problem = f"it can't be written: {error.strerror or error}"
-        raise PoseFormatError(problem, file=path) from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _telling(

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
+import cv2
+import numpy as np
 import pytest
 
+from core.cameras import level_rotation
+from core.formats import bvh, keypoints, trc
+from core.skeleton import H36M_17
 from tests.cli.conftest import one_line
+from tests.toys import CAMERA, RECORDINGS
 
 
 @pytest.mark.parametrize(
@@ -25,11 +33,21 @@ def test_a_checkpoint_is_written_as_onnx(run, toys, tmp_path, options, shapes):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ((), "nothing to write: name a file with --onnx"),
+        ((), "nothing to write: name a file with --out FILE or --onnx"),
+        (("--out", "x.bvh", "--onnx", "x.onnx"), "--out and --onnx are two things"),
+        (("--out", "x.fbx"), "--out ends in .npz, .csv, .json, .bvh, .trc, .c3d, .mp4, .gif, "),
+        (("--out", "x.bvh"), "name what to export: --data_dir DATA, or --input FILE"),
+        (("--out", "x.csv", "--data_dir", "x", "--frames", "0:3"), "numbers are written whole"),
+        (("--out", "x.gif", "--data_dir", "x", "--frames", "4:3"), "a last frame after the first"),
+        (("--out", "x.gif", "--data_dir", "x", "--frames", "a"), "expected FIRST:LAST or"),
+        (("--out", "x.gif", "--data_dir", "x", "--view", "up"), "expected front, side, top or"),
+        (("--out", "x.gif", "--data_dir", "x", "--width", "20"), "--width is at least 240 px"),
+        (("--out", "x.bvh", "--input", "x.csv", "--figure", "truth"), "has no truth and no world"),
+        (("--out", "x.bvh", "--input", "x.csv", "--camera", "c"), "--camera picks a recording"),
+        (("--out", "x.bvh", "--input", "none.csv"), "none.csv: no such file"),
         (("--onnx", "x.onnx"), "--onnx needs the checkpoint"),
         (("--onnx", "x.pt", "--load", "gt"), "an ONNX file ends in .onnx, not '.pt'"),
     ],
-    ids=["nothing", "no checkpoint", "other ending"],
 )
 def test_wrong_use_is_told_in_one_line(run, arguments, expected):
     assert expected in one_line(run("export", *arguments))
@@ -41,3 +59,104 @@ def test_bare_weights_with_pixels_ask_for_statistics(run, toys, tmp_path):
     assert "missing statistics" in line
     said = run("export", "--load", bare, "--onnx", out, "--pixels", "--statistics", "human36m")
     assert said.code == 0
+
+
+@pytest.fixture
+def export(run, toys, tmp_path):
+    """Export from the toy data set; return the file and what was said."""
+
+    def export_to(name, *options):
+        out = tmp_path / name
+        said = run("export", "--data_dir", toys / "toy.safetensors", "--load",
+                   toys / "weights.safetensors", "--out", out, *options)  # fmt: skip
+        assert said.code == 0, said.err
+        assert said.out.startswith(f"{out}: Synthetic · ")
+        return out, said.out
+
+    return export_to
+
+
+SITTING = ("--subject", "S9", "--action", "Sitting")
+
+
+def test_all_kinds_hold_the_same_poses_upright(export):
+    numbers, said = export("x.npz", *SITTING)
+    assert "S9 · Sitting · Sitting 1" in said
+    poses = np.load(numbers)["prediction"].astype(float) @ level_rotation(np.array(CAMERA.R))
+    x, y, z = np.moveaxis(poses, -1, 0)
+    upright = np.stack([x, z, -y], axis=-1)
+
+    def relative(joints):
+        return joints - joints[:, :1]
+
+    markers = trc.read(export("x.trc", *SITTING)[0]).positions
+    np.testing.assert_allclose(relative(markers), upright, atol=0.2)
+    motion, said = export("x.bvh", *SITTING)
+    assert "y up, cm; bones have one length each: joints move by" in said
+    found = bvh.read_motion(motion).positions(H36M_17.joints)
+    joints = np.stack([found[joint] for joint in H36M_17.joints], axis=1) * 10
+    assert np.linalg.norm(relative(joints) - upright, axis=2).mean() < 400
+    rows = (export("x.csv", *SITTING)[0]).read_text().splitlines()
+    assert len(rows) == 1 + 5
+    saved = json.loads(export("x.json", *SITTING)[0].read_text())
+    assert len(saved["positions"]) == 5
+
+
+def test_the_truth_can_be_taken_instead_of_the_prediction(export):
+    a, b = (trc.read(export(f"{f}.trc", *SITTING, "--figure", f)[0]) for f in
+            ("truth", "prediction"))  # fmt: skip
+    assert np.abs(a.positions - b.positions).max() > 1
+
+
+def test_a_film_has_the_size_and_frames_asked_for(export):
+    out, said = export("x.mp4", *SITTING, "--width", "320", "--frames", "1:3", "--fps", "50",
+                       "--view", "30", "--theme", "dark", "--colors", "errors")  # fmt: skip
+    film = cv2.VideoCapture(str(out))
+    assert film.get(cv2.CAP_PROP_FRAME_COUNT) == 3
+    assert film.get(cv2.CAP_PROP_FRAME_WIDTH) == 320
+    assert "320 x " in said
+
+
+def test_frames_that_are_not_there_are_named(run, toys, tmp_path):
+    data, weights = toys / "toy.safetensors", toys / "weights.safetensors"
+    line = one_line(run("export", "--data_dir", data, "--load", weights, *SITTING,
+                        "--out", tmp_path / "x.html", "--frames", "0:99"))  # fmt: skip
+    assert "frames 0 to 4 are there, not 0 to 99" in line
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--camera", "left"), "no camera 'left' here; there is 54138969"),
+        (("--take", "9"), "no take '9' here"),
+        (("--action", "Siting"), "Sitting"),
+    ],
+)
+def test_names_that_are_not_there_are_told_with_those_that_are(run, toys, tmp_path, options, says):
+    data, weights = toys / "toy.safetensors", toys / "weights.safetensors"
+    line = one_line(run("export", "--data_dir", data, "--load", weights, *options,
+                        "--out", tmp_path / "x.bvh"))  # fmt: skip
+    assert says in line
+
+
+def test_a_file_of_2d_poses_is_lifted_and_one_of_3d_is_taken_as_it_is(run, toys, tmp_path, export):
+    from tests.toys import toy_recording
+
+    key = next(k for k in RECORDINGS if k.action == "Sitting")
+    keypoints.write(tmp_path / "two.csv", toy_recording(key).inputs["gt"])
+    for given, written in (("two.csv", "three.json"), ("three.json", "again.trc")):
+        said = run("export", "--input", tmp_path / given, "--load", toys / "weights.safetensors",
+                   "--out", tmp_path / written)  # fmt: skip
+        assert said.code == 0, said.err
+    from_dataset = trc.read(export("data.trc", *SITTING)[0]).positions
+    again = trc.read(tmp_path / "again.trc").positions
+    # Without the camera the tilt is a usual one's: the same shape, turned a little.
+    for joints in (from_dataset, again):
+        joints -= joints[:, :1]
+    np.testing.assert_allclose(
+        np.linalg.norm(again, axis=2), np.linalg.norm(from_dataset, axis=2), atol=0.5
+    )
+    page = run("export", "--input", tmp_path / "three.json", "--out", tmp_path / "page.html")
+    assert page.code == 0
+    assert "<title>three</title>" in (tmp_path / "page.html").read_text()
