@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import safetensors
 import safetensors.torch
@@ -62,6 +62,17 @@ class Checkpoint:
     output_statistics: Statistics | None = None
     framing: Framing = "image"
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def axes(self) -> Literal["camera", "world"]:
+        """Axes of the 3D that comes out: the camera's, unless its training recipe says the world's.
+
+        The world's are an ablation of the paper's; who judges turns them, see `lift`.
+        """
+        recipe = self.provenance.get("recipe")
+        exposure = recipe.get("exposure") if isinstance(recipe, dict) else None
+        said = exposure.get("frame") if isinstance(exposure, dict) else None
+        return "world" if said == "world" else "camera"
 
     @cached_property
     def digest(self) -> str:

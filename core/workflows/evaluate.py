@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from core.cameras import Camera
 from core.dataset import Dataset, Entry, Key, in_paper_order
 from core.errors import PoseFormatError
 from core.skeleton import H36M_17, JOINTS_14, OUTPUT_16_JOINTS
@@ -221,7 +222,7 @@ def frame_errors(
     counted = H36M_17.indices(joints)
 
     def measure(group: list[Loaded]) -> list[FrameErrors]:
-        lifted = lifter.lift_arrays(np.concatenate([each.joints_2d for each in group]))
+        lifted = lift_group(lifter, group)
         truth = np.concatenate([each.truth for each in group])
         _, errors = judge(lifted[:, counted], truth[:, counted])
         parts = frames_of_each(group)
@@ -235,11 +236,22 @@ def frame_errors(
 
 
 class Loaded(NamedTuple):
-    """A recording to measure: 2D (F, 16, 2) px and root-relative 3D (F, 17, 3) mm."""
+    """A recording to measure: 2D (F, 16, 2) px, root-relative 3D (F, 17, 3) mm, the camera."""
 
     entry: Entry
     joints_2d: FloatArray
     truth: FloatArray
+    camera: Camera | None
+
+
+def lift_group(lifter: PoseLifter, group: list[Loaded]) -> FloatArray:
+    """Lift the recordings of a group, put together: (F, 17, 3) mm in the cameras' axes."""
+    poses = lifter.lift_arrays(np.concatenate([each.joints_2d for each in group]))
+    if lifter.checkpoint.axes == "camera":
+        return poses
+    for each, part in zip(group, frames_of_each(group), strict=True):
+        poses[part] = lifter.to_camera_axes(poses[part], each.camera, str(each.entry.key))
+    return poses
 
 
 def frames_of_each(group: Iterable[Loaded]) -> list[slice]:
@@ -257,7 +269,8 @@ def in_groups(dataset: Dataset, source: str, entries: Iterable[Entry]) -> Iterat
         if recording.truth is None or source not in recording.inputs:
             continue
         truth = relative_to_root(recording.truth).positions
-        group.append(Loaded(entry, recording.inputs[source].positions, truth))
+        joints_2d = recording.inputs[source].positions
+        group.append(Loaded(entry, joints_2d, truth, recording.camera))
         frames += entry.frames
         if frames >= GROUP:
             yield group

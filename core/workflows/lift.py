@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from core.cameras import Camera, camera_from_world
 from core.dataset import Dataset, Recording
 from core.errors import PoseFormatError
 from core.framing import frame
@@ -155,21 +156,44 @@ class PoseLifter:
             pass
         return poses
 
-    def lift(self, sequence: PoseSequence) -> PoseSequence:
+    def to_camera_axes(
+        self, poses: FloatArray, camera: Camera | None, place: str = ""
+    ) -> FloatArray:
+        """Turn what `lift_arrays` gave, (F, J, 3), into the camera's axes where it is not in them.
+
+        Raises:
+            PoseFormatError: it is in the world's, and how the camera stands is not known.
+        """
+        if self.checkpoint.axes == "camera":
+            return poses
+        if camera is None:
+            raise PoseFormatError(
+                "this checkpoint predicts in the world's axes, an ablation, and it is not known "
+                "how the camera of this input stands; expected a recording with its camera",
+                file=self.checkpoint.name,
+                place=place,
+            )
+        return camera_from_world(poses, camera.R, np.zeros(3)).astype(poses.dtype)
+
+    def lift(self, sequence: PoseSequence, camera: Camera | None = None) -> PoseSequence:
         """Lift a 2D sequence: image space, any skeleton that has INPUT_16's joints by name.
+
+        Args:
+            sequence: the 2D.
+            camera: what saw it; only a checkpoint in the world's axes needs it.
 
         Returns:
             Root space, mm, skeleton H36M_17, hip at 0; NaN in frames with a missing joint.
 
         Raises:
-            PoseFormatError: statistics are missing.
+            PoseFormatError: statistics are missing, or the camera where it is needed.
             ValueError: the sequence is not 2D, or lacks one of the 16 joints.
         """
         if sequence.space != "image":
             raise ValueError(f"a 2D sequence in px is lifted, not one in {sequence.space} space")
         joints_2d = sequence.select(INPUT_16).positions
         return PoseSequence(
-            self.lift_arrays(joints_2d),
+            self.to_camera_axes(self.lift_arrays(joints_2d), camera),
             H36M_17,
             "root",
             sequence.fps,
@@ -228,7 +252,7 @@ def lift_recording(
             file=dataset.title,
             place=str(recording.key),
         )
-    prediction = lifter.suited_to(dataset, source).lift(sequence)
+    prediction = lifter.suited_to(dataset, source).lift(sequence, recording.camera)
     truth = aligned = errors = None
     if recording.truth is not None:
         truth = relative_to_root(recording.truth)

@@ -44,6 +44,7 @@ from core.workflows.evaluate import (
     Loaded,
     frames_of_each,
     in_groups,
+    lift_group,
 )
 from core.workflows.lift import PoseLifter, Protocol, judge
 
@@ -131,7 +132,7 @@ def _measured(
     lifter = lifter.suited_to(dataset, source)
 
     def measure(group: list[Loaded]) -> list[_Measured]:
-        predictions = lifter.lift_arrays(np.concatenate([each.joints_2d for each in group]))
+        predictions = lift_group(lifter, group)
         truth = np.concatenate([each.truth for each in group])
         _, errors = judge(predictions, truth)
         of_sets = {

@@ -228,7 +228,9 @@ def example(setting: Setting, lifter: PoseLifter, place: int) -> Example:
     if recording.truth is not None:
         truth = relative_to_root(recording.truth).positions[[row] * len(seen)]
         suited = lifter.suited_to(setting.dataset, setting.source)
-        _, by_protocol = judge(suited.lift_arrays(np.stack([*seen.values()])), truth)
+        poses = suited.lift_arrays(np.stack([*seen.values()]))
+        poses = suited.to_camera_axes(poses, recording.camera, str(entry.key))
+        _, by_protocol = judge(poses, truth)
         errors = {
             level: {p: float(by_protocol[p][i].mean()) for p in PROTOCOLS}
             for i, level in enumerate(seen)
@@ -273,13 +275,12 @@ def perturbation_named(name: str) -> Perturbation:
 def traits(checkpoint: Checkpoint) -> tuple[str, ...]:
     """Say in what a checkpoint differs from the published network, as far as its file tells."""
     config, recipe = checkpoint.config, checkpoint.provenance.get("recipe")
-    exposure = recipe.get("exposure") if isinstance(recipe, dict) else None
     parts = [
         ("without batch norm", not config.batch_norm),
         ("without residual connections", not config.residual),
         # Weights alone do not tell what was dropped in training: only a recipe does.
         ("without dropout", isinstance(recipe, dict) and config.dropout == 0),
-        ("world frame", isinstance(exposure, dict) and "world" in exposure.values()),
+        ("world frame", checkpoint.axes == "world"),
     ]
     return tuple(words for words, so in parts if so)
 

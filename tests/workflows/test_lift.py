@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from core.cameras import world_from_camera
 from core.checkpoint import model_from
 from core.errors import PoseFormatError
 from core.human36m import PUBLISHED_INPUT, PUBLISHED_OUTPUT
@@ -16,9 +17,11 @@ from core.model import Lifter, LifterConfig
 from core.normalization import Statistics
 from core.sequence import PoseSequence
 from core.skeleton import H36M_17, INPUT_16, OUTPUT_16_JOINTS
+from core.workflows.evaluate import frame_errors
 from core.workflows.lift import (
     PART,
     PoseLifter,
+    judge,
     lift_recording,
     published_statistics,
     relative_to_root,
@@ -222,3 +225,41 @@ def test_a_lifted_recording_names_data_and_weights():
         "checkpoint": "toy",
         "checkpoint_digest": checkpoint.digest,
     }
+
+
+WORLD = {"recipe": {"exposure": {"frame": "world"}}}
+
+
+def test_a_checkpoint_in_the_worlds_axes_is_judged_as_if_the_truth_were_turned_there():
+    data, lifter = toy_dataset(), PoseLifter(toy_checkpoint(provenance=WORLD))
+    recording = data.load(KEY)
+    found = lift_recording(lifter, data, recording, "gt")
+    assert recording.camera is not None
+    assert found.truth is not None
+    assert found.errors is not None
+    in_world = lifter.lift_arrays(recording.inputs["gt"].positions)
+    truth = world_from_camera(found.truth.positions, recording.camera.R, np.zeros(3))
+    _, expected = judge(in_world, truth)
+    for protocol in (1, 2):
+        np.testing.assert_allclose(found.errors[protocol], expected[protocol], atol=1e-2)
+    unturned = lift_recording(PoseLifter(toy_checkpoint()), data, recording, "gt")
+    assert unturned.errors is not None
+    assert not np.allclose(unturned.errors[1], found.errors[1], atol=1)
+
+
+def test_recordings_with_and_without_company_are_turned_the_same():
+    data, lifter = toy_dataset(), PoseLifter(toy_checkpoint(provenance=WORLD))
+    found = {e.entry.key: e for e in frame_errors(data, lifter, "gt", data.entries)}
+    assert len(found) == len(RECORDINGS)
+    for key, together in found.items():
+        alone = lift_recording(lifter, data, data.load(key), "gt")
+        np.testing.assert_allclose(together.predictions, alone.prediction.positions, atol=1e-2)
+
+
+def test_a_checkpoint_in_the_worlds_axes_needs_to_know_the_camera():
+    data, lifter = toy_dataset(), PoseLifter(toy_checkpoint(provenance=WORLD))
+    recording = replace(data.load(KEY), camera=None)
+    with pytest.raises(PoseFormatError, match="toy: this checkpoint predicts in the world's axes"):
+        lift_recording(lifter, data, recording, "gt")
+    with pytest.raises(PoseFormatError, match="how the camera of this input stands"):
+        lifter.lift(recording.inputs["gt"])

@@ -288,7 +288,7 @@ def test_a_level_that_is_not_measured_is_an_empty_cell(store: Store) -> None:
         ({"residual": False}, None, ("without residual connections",)),
         ({"dropout": 0.0}, None, ()),
         ({"dropout": 0.0}, {}, ("without dropout",)),
-        ({}, {"exposure": {"axes": "world"}}, ("world frame",)),
+        ({}, {"exposure": {"frame": "world"}}, ("world frame",)),
         ({}, {"exposure": {"cameras": "any", "source": "gt"}}, ()),
     ],
 )
