@@ -19,7 +19,7 @@ from core.layers import Chance, draw_from, spread_batches
 from core.model import Lifter, LifterConfig, lift
 from core.normalization import normalize, unnormalize
 from core.samples import Pairs, Samples, Scales
-from core.training_config import TrainingConfig, learning_rate
+from core.training_config import DIVERGED, TrainingConfig, learning_rate
 
 # How often a consumer hears of an epoch that is under way.
 REPORT_EVERY_S = 1.0
@@ -418,7 +418,7 @@ class Training:
         value = float(self._loss) / max(1, self._seen)
         if not math.isfinite(value):
             raise FloatingPointError(
-                f"the loss is {value} after step {self.step}: training has diverged; "
+                f"the loss is {value} after step {self.step}: {DIVERGED}; "
                 "a lower lr or float32 may help"
             )
         return value

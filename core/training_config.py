@@ -6,6 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+# What a run says whose loss is no longer a number.
+DIVERGED = "training has diverged"
+
 
 @dataclass(frozen=True)
 class TrainingConfig:

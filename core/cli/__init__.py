@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.cli import export, fetch, info, predict, prepare, robustness, test, train
+from core.cli import ablate, export, fetch, info, predict, prepare, robustness, test, train
 from core.cli.arguments import Parser, WrongUseError, underscored
 from core.errors import PoseFormatError
 
@@ -61,7 +61,7 @@ def _parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (test, robustness, predict, prepare, info, train, export, fetch):
+    for module in (test, robustness, predict, prepare, info, train, ablate, export, fetch):
         module.add_to(commands)
     return parser
 
