@@ -87,11 +87,10 @@ def test_the_table_has_mean_spread_and_difference(tmp_path: Path, data: Dataset)
     wanted = ablation(tmp_path, "full", "no_dropout")
     list(ablate(wanted))
     full, other = table(wanted).rows
-    errors = [
-        runs.read_log(tmp_path / "full" / f"seed_{s}").epochs[-1].test_mpjpe_mm for s in (0, 1)
-    ]
-    one, two = (error or 0.0 for error in errors)
-    assert full[2:4] == (2, pytest.approx((one + two) / 2))
+    logs = [runs.read_log(tmp_path / "full" / f"seed_{seed}") for seed in (0, 1)]
+    one, two = (log.epochs[-1].test_mpjpe_mm or 0.0 for log in logs)
+    assert full[2] == 2
+    assert full[3] == pytest.approx((one + two) / 2)
     assert full[4] == pytest.approx(abs(one - two) / 2**0.5)
     assert other[5] == pytest.approx(float(other[3]) - float(full[3]))
 
