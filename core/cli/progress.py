@@ -36,12 +36,16 @@ class ProgressLine:
     def __call__(self, done: int, in_all: int, name: str = "") -> None:
         """Report that `done` of `in_all` are through; `name` is what was last worked on."""
         now = time.monotonic()
+        if not done:  # what goes before the first step says nothing about the pace
+            self.started = now
         wait = EVERY_S_ON_TERMINAL if self.on_terminal else EVERY_S_ELSEWHERE
         if now - self.shown < wait:
             return
         self.shown = now
-        left = (now - self.started) / done * (in_all - done) if done else 0.0
-        text = f"{self.what}: {done:,} of {in_all:,} {self.unit}, {left:.0f} s left"
+        text = f"{self.what}: {done:,} of {in_all:,} {self.unit}"
+        if done:
+            left = (now - self.started) / done * (in_all - done)
+            text += f", {left:.0f} s left"
         if name:
             text += f" ({name})"
         if self.on_terminal:

@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core import checkpoint
 from core.cli import main
 from core.formats import dataset_file
+from core.model import Lifter, LifterConfig
 from core.workflows import robustness
 from tests.pages.test_pages import ROOT, assert_fine, options, pick
-from tests.toys import toy_dataset
+from tests.toys import toy_checkpoint, toy_dataset
 
 # Two checkpoints at so many levels are more than what is measured at once.
 MANY = ",".join(str(level) for level in range(20))
@@ -65,8 +67,8 @@ def test_page_and_command_agree_to_the_last_digit(
                  "--noise", "dropped", "--levels", "0,20", "--format", "json"])  # fmt: skip
     assert said == 0
     found = json.loads(capsys.readouterr().out)["checkpoints"]
-    for row, checkpoint in enumerate(found):
-        for level in checkpoint["levels"]:
+    for row, of_one in enumerate(found):
+        for level in of_one["levels"]:
             assert table[f"{level['level']:g}%"][row] == level["protocol_2"]["Balancing"]
 
 
@@ -102,6 +104,23 @@ def test_several_checkpoints_are_compared_by_one_action_at_a_time(
     assert_fine(app)
     assert figures(app)["curves"]["data"] != before
     assert app.query_params["curve"] == "Sitting"
+
+
+def test_an_ablated_checkpoint_is_laid_over_and_named_by_what_its_file_says(
+    app: AppTest, tmp_path: Path
+) -> None:
+    config = LifterConfig(linear_size=8, num_stage=1, batch_norm=False)
+    weights = toy_checkpoint(
+        config=config,
+        state=Lifter(config).state_dict(),
+        provenance={"recipe": {"exposure": {"frame": "world"}}},
+    )
+    checkpoint.save(tmp_path / "mine.safetensors", weights)
+    opened(app, others=str(tmp_path / "mine.safetensors"))
+    assert_fine(app)
+    names = [line["name"] for line in figures(app)["curves"]["data"]]
+    assert names[0] == "Trained on GT 2D"
+    assert names[1].endswith("mine.safetensors (without batch norm, world frame)")
 
 
 def test_data_without_truth_shows_what_the_network_sees_and_says_what_is_missing(
