@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from core.errors import PoseFormatError
+from core.formats.predictions import SavedPoses
 from core.framing import FRAMINGS, Framing
 from core.model import Lifter, LifterConfig
 from core.normalization import Statistics
@@ -53,6 +54,7 @@ class Checkpoint:
         output_statistics: of the root-relative 3D in the camera frame, mm (48); None likewise.
         framing: how 2D px are prepared before they are normalised, see `framing.frame`.
         provenance: training data, recipe, command, seed, results; whatever JSON can hold.
+        saved: predictions of somebody else's method, which stand here in a network's place.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Checkpoint:
     output_statistics: Statistics | None = None
     framing: Framing = "image"
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    saved: SavedPoses | None = None
 
     @property
     def axes(self) -> Literal["camera", "world"]:
@@ -77,6 +80,8 @@ class Checkpoint:
     @cached_property
     def digest(self) -> str:
         """Hash of all that decides a prediction; name and provenance don't."""
+        if self.saved is not None:
+            return self.saved.digest
         h = hashlib.blake2b(digest_size=16)
         statistics = (self.input_statistics, self.output_statistics)
         h.update(json.dumps([asdict(self.config), self.framing]).encode())

@@ -223,15 +223,20 @@ def _origin(
     checkpoint = lifter.checkpoint
     told = dataset.kind != "synthetic" or "synthetic" in dataset.title.lower()
     synthetic = "" if told else " (synthetic)"
-    known = lifter.suited_to(dataset, source).statistics()
-    origins = [s.origin or "of the checkpoint" for s in known]
+    from_network: dict[str, str] = {}
+    if checkpoint.saved is None:
+        known = lifter.suited_to(dataset, source).statistics()
+        origins = [s.origin or "of the checkpoint" for s in known]
+        from_network = {
+            "Statistics": f"2D {origins[0]}; 3D {origins[1]}",
+            "Precision": lifter.engine.kind,
+        }
     return {
         "Data set": f"{dataset.title}{synthetic}, digest {dataset.digest[:SHOWN]}",
         "Subjects": ", ".join(result.subject_errors(1)),
         "2D input": source,
         "Checkpoint": f"{checkpoint.name}, digest {checkpoint.digest[:SHOWN]}",
-        "Statistics": f"2D {origins[0]}; 3D {origins[1]}",
-        "Precision": lifter.engine.kind,
+        **from_network,
     }
 
 

@@ -61,6 +61,31 @@ class AllowedName(Sealed):
         return self._call(*arguments)
 
 
+class LongText(Sealed):
+    """A text too long to be anything but bytes in disguise: kept as its latin1 bytes."""
+
+    __slots__ = ("content",)
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+
+def latin1_of_utf8(content: bytes) -> bytes | None:
+    """Encode UTF-8 of letters up to 255 as latin1, without a text in between; None for others."""
+    codes = np.frombuffer(content, np.uint8)
+    leads = codes >= 0xC0
+    follows = (codes & 0xC0) == 0x80
+    high = codes == 0xC3
+    if not leads.any():
+        return None if follows.any() else content
+    pairs = not leads[-1] and not follows[0] and bool((leads[:-1] == follows[1:]).all())
+    if not pairs or not bool((leads == (high | (codes == 0xC2))).all()):
+        return None
+    shifted = codes.copy()
+    shifted[1:] += high[:-1].view(np.uint8) * np.uint8(0x40)
+    return shifted[~leads].tobytes()
+
+
 class PendingDtype(Sealed):
     """A NumPy dtype of plain numbers; the byte order comes with BUILD."""
 
@@ -200,9 +225,11 @@ def _scalar(dtype: object, content: object) -> Any:
     return np.frombuffer(content, dtype=dtype.dtype, count=1)[0]
 
 
-def _encode(text: str, encoding: str = "latin1", *_: object) -> bytes:
+def _encode(text: str | LongText, encoding: str = "latin1", *_: object) -> bytes:
     if encoding != "latin1":
         raise ValueError(f"latin1 bytes were expected, not {encoding!r}")
+    if isinstance(text, LongText):
+        return text.content
     return text.encode("latin1")
 
 

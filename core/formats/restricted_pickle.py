@@ -22,12 +22,14 @@ from core.formats.pickle_names import (
     ALLOWED,
     STORAGE_TYPES,
     AllowedName,
+    LongText,
     PendingArray,
     PendingDtype,
     PendingTensor,
     Sealed,
     Storage,
     checked_key,
+    latin1_of_utf8,
 )
 
 Source = str | Path | BinaryIO
@@ -35,6 +37,8 @@ Source = str | Path | BinaryIO
 # What torch.save writes first in its format from before 1.6, and then its version.
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_VERSION = 1001
+
+LONG_TEXT = 1 << 14
 
 
 def read_torch_file(source: Source, name: str | None = None) -> Any:
@@ -166,6 +170,7 @@ class _Unpickler(pickle._Unpickler):
     stack: list[Any]
     pop_mark: Callable[[], list[Any]]
     append: Callable[[Any], None]
+    read: Callable[[int], bytes]
     dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)
 
     def load_setitem(self) -> None:
@@ -188,6 +193,20 @@ class _Unpickler(pickle._Unpickler):
         """Make a frozen set."""
         self.append(frozenset(checked_key(member) for member in self.pop_mark()))
 
+    def load_binunicode(self) -> None:
+        """Read a text; a long one is bytes in disguise, and stays so until somebody needs text.
+
+        Python 3 writes bytes into protocol 2 as latin1 text in UTF-8. Decoding gigabytes of it
+        only to encode them again is what reading such a file would mostly do.
+        """
+        (length,) = struct.unpack("<I", self.read(4))
+        content = self.read(length)
+        if length < LONG_TEXT or (plain := latin1_of_utf8(content)) is None:
+            self.append(str(content, "utf-8", "surrogatepass"))
+        else:
+            self.append(LongText(plain))
+
+    dispatch[pickle.BINUNICODE[0]] = load_binunicode
     dispatch[pickle.SETITEM[0]] = load_setitem
     dispatch[pickle.SETITEMS[0]] = load_setitems
     dispatch[pickle.ADDITEMS[0]] = load_additems
@@ -239,6 +258,8 @@ def _finished(tree: Any, name: str) -> Any:
             value.content = None
         elif isinstance(value, PendingTensor):
             result = value.finish()
+        elif isinstance(value, LongText):
+            result = value.content.decode("latin1")
         elif isinstance(value, PendingDtype):
             result = value.dtype
         elif isinstance(value, (Sealed, type)):

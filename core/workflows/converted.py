@@ -7,6 +7,8 @@ beside the kept results, bounded in size: those not used for longest go.
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -72,23 +74,38 @@ def open_dataset(path: Path, layout: str, progress: Progress | None = None) -> D
         return replace(found, id=str(path))
     except (PoseFormatError, OSError):
         pass
+    unkept = _convert(reader, path, kept, name, progress)
+    _give_memory_back()
+    return unkept or replace(dataset_file.read(form), id=str(path))
+
+
+def _convert(
+    reader: Any, path: Path, kept: Store, name: str, progress: Progress | None
+) -> Dataset | None:
+    """Read and keep; returns what was read only where it could not be kept."""
     dataset = _read(reader, path, progress)
+    done = 0
+
+    def report(step: Any) -> None:
+        nonlocal done
+        done += step.frames
+        if progress is not None:
+            progress("converting", done, dataset.frames)
 
     def write(file: Path) -> None:
-        done = 0
-
-        def report(step: Any) -> None:
-            nonlocal done
-            done += step.frames
-            if progress is not None:
-                progress("converting", done, dataset.frames)
-
         dataset_file.write(file, dataset, progress=report)
 
     note = kept.adopt(name, write)
-    if note:
-        return replace(dataset, notes=(*dataset.notes, note))
-    return replace(dataset_file.read(form), id=str(path))
+    return replace(dataset, notes=(*dataset.notes, note)) if note else None
+
+
+def _give_memory_back() -> None:
+    """Return to the system what reading took: the C library would keep gigabytes of it."""
+    gc.collect()
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (OSError, AttributeError, TypeError):  # another C library than Linux's usual one
+        return
 
 
 def _reader(layout: str) -> Any:

@@ -246,6 +246,8 @@ class Loaded(NamedTuple):
 
 def lift_group(lifter: PoseLifter, group: list[Loaded]) -> FloatArray:
     """Lift the recordings of a group, put together: (F, 17, 3) mm in the cameras' axes."""
+    if lifter.matched is not None:
+        return np.concatenate([lifter.saved_poses(e.entry.key, len(e.truth)) for e in group])
     poses = lifter.lift_arrays(np.concatenate([each.joints_2d for each in group]))
     if lifter.checkpoint.axes == "camera":
         return poses

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.cameras import Camera, camera_from_world
-from core.dataset import Dataset, Recording
+from core.dataset import Dataset, Key, Recording
 from core.errors import PoseFormatError
 from core.framing import frame
 from core.human36m import PUBLISHED_INPUT, PUBLISHED_OUTPUT
@@ -46,6 +46,8 @@ class PoseLifter:
         input_statistics, output_statistics: used where the checkpoint has none of its own.
         precision: "auto" takes what is fastest here among what is exact enough; "float32" is exact.
         batch: poses that go through the network at once; None takes what suits the machine.
+        matched: the saved predictions of a data set's recordings, where the checkpoint has saved
+            ones in a network's place; `suited_to` finds them.
     """
 
     checkpoint: Checkpoint
@@ -53,12 +55,14 @@ class PoseLifter:
     output_statistics: Statistics | None = None
     precision: Precision = "auto"
     batch: int | None = None
+    matched: Mapping[Key, FloatArray] | None = None
 
     @cached_property
     def engine(self) -> Engine:
         """The network as it predicts, built and checked at first use."""
         from core.inference import engine, folded
 
+        self._require_network()
         config = self.checkpoint.config
         network = folded(
             self.checkpoint.state,
@@ -70,6 +74,8 @@ class PoseLifter:
 
     def suited_to(self, dataset: Dataset, source: str) -> PoseLifter:
         """Fall back on a data set's statistics where the checkpoint has none; shares the engine."""
+        if (saved := self.checkpoint.saved) is not None:
+            return replace(self, matched=saved.matched(dataset, source))
         statistics = dataset.statistics
         return self.falling_back_on(statistics.get(source), statistics.get(OUTPUT))
 
@@ -77,6 +83,8 @@ class PoseLifter:
         self, input_statistics: Statistics | None, output_statistics: Statistics | None
     ) -> PoseLifter:
         """Use these statistics where the checkpoint has none; what was there before stays."""
+        if self.checkpoint.saved is not None:
+            return self
         lifter = replace(
             self,
             input_statistics=input_statistics or self.input_statistics,
@@ -91,6 +99,7 @@ class PoseLifter:
         Raises:
             PoseFormatError: neither the checkpoint nor the fallback has them.
         """
+        self._require_network()
         known = self.checkpoint
         # Borrowed statistics are of pixels as they lie: no match for 2D framed otherwise.
         borrowed = self.input_statistics if known.framing == "image" else None
@@ -122,6 +131,19 @@ class PoseLifter:
                     place="statistics",
                 )
         return found_input, found_output
+
+    def _require_network(self) -> None:
+        if self.checkpoint.saved is not None:
+            raise PoseFormatError(
+                "these are saved predictions, not a network: they are judged beside the data that "
+                "they were made for, and can't lift other 2D",
+                file=self.checkpoint.name,
+            )
+
+    def saved_poses(self, key: Key, frames: int) -> FloatArray:
+        """Take what was saved for a recording: (F, 17, 3) mm, NaN where nothing was."""
+        nothing = np.full((frames, len(H36M_17), 3), np.nan, dtype=np.float32)
+        return nothing if self.matched is None else self.matched.get(key, nothing)
 
     def lift_arrays(self, joints_2d: FloatArray) -> FloatArray:
         """Lift (F, 16, 2) px, joints as INPUT_16, to (F, 17, 3) mm, joints as H36M_17.
@@ -252,7 +274,20 @@ def lift_recording(
             file=dataset.title,
             place=str(recording.key),
         )
-    prediction = lifter.suited_to(dataset, source).lift(sequence, recording.camera)
+    suited = lifter.suited_to(dataset, source)
+    if suited.matched is None:
+        prediction = suited.lift(sequence, recording.camera)
+    else:
+        found = suited.matched.get(recording.key)
+        if found is None:
+            raise PoseFormatError(
+                "it holds no prediction of this recording",
+                file=lifter.checkpoint.name,
+                place=str(recording.key),
+            )
+        prediction = PoseSequence(
+            found, H36M_17, "root", sequence.fps, source=f"saved in {lifter.checkpoint.name}"
+        )
     truth = aligned = errors = None
     if recording.truth is not None:
         truth = relative_to_root(recording.truth)

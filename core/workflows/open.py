@@ -117,8 +117,8 @@ def open_checkpoint(spec: str | Path) -> Checkpoint:
     """Load a checkpoint.
 
     Args:
-        spec: the name of one that ships ("gt", "detector"), or the path of a file of ours or of
-            the re-implementation.
+        spec: the name of one that ships ("gt", "detector"), the path of a file of ours or of
+            the re-implementation, or of saved predictions (see `core.formats.predictions`).
 
     Raises:
         PoseFormatError: there is none, or it can't be used.
@@ -138,11 +138,24 @@ def open_checkpoint(spec: str | Path) -> Checkpoint:
             ".pth.tar file",
             file=path,
         )
+    from core.formats import predictions
+
+    not_ours = ("pose file", "VideoPose3D's archives", "unknown")
+    if recognise(path) in not_ours and predictions.matches(path):
+        return _saved(path)
     if path.is_dir():
         raise PoseFormatError(f"a checkpoint is a file, not a folder: {_listing(path)}", file=path)
     if recognise(path) == "data set file":
         raise PoseFormatError("it is a data set, not a checkpoint: open it as data", file=path)
     return checkpoint.load(path)
+
+
+def _saved(path: Path) -> Checkpoint:
+    from core.checkpoint import Checkpoint
+    from core.formats import predictions
+    from core.model import LifterConfig
+
+    return Checkpoint(path.stem, LifterConfig(), {}, saved=predictions.read(path))
 
 
 def open_uploaded_checkpoint(data: bytes, name: str) -> Checkpoint:

@@ -268,3 +268,36 @@ def test_compressed_entries_are_refused_before_they_are_unpacked():
 def test_a_missing_file_is_named(tmp_path: Path):
     with pytest.raises(PoseFormatError, match=r"none\.pth\.tar: can't be read \(No such file"):
         restricted_pickle.read_torch_file(tmp_path / "none.pth.tar")
+
+
+@given(st.text(st.characters(max_codepoint=0x2FF), max_size=40))
+def test_long_text_is_brought_to_latin1_as_python_does(text):
+    from core.formats.pickle_names import latin1_of_utf8
+
+    try:
+        expected = text.encode("latin1")
+    except UnicodeEncodeError:
+        expected = None
+    assert latin1_of_utf8(text.encode() or b"a") == (expected or (b"a" if not text else None))
+
+
+@given(st.binary(min_size=1, max_size=40))
+def test_bytes_that_are_no_text_are_left_to_python(content):
+    from core.formats.pickle_names import latin1_of_utf8
+
+    found = latin1_of_utf8(content)
+    if found is not None:
+        assert found.decode("latin1").encode("utf-8") == content
+
+
+def test_an_array_written_as_long_text_is_read_to_the_bit(tmp_path):
+    array = np.random.default_rng(0).normal(size=(3000, 32))
+    data = io.BytesIO(pickle.dumps({"a": array}, 2))
+    assert b"X" in data.getvalue()
+    found = restricted_pickle.read_pickle(data, "a")
+    np.testing.assert_array_equal(found["a"], array)
+
+
+def test_long_text_that_is_no_array_stays_text():
+    text = "é" * 40_000
+    assert restricted_pickle.read_pickle(io.BytesIO(pickle.dumps({"a": text}, 2)), "a")["a"] == text
