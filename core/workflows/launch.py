@@ -197,7 +197,7 @@ def is_starting(folder: Path) -> bool:
         return True
     # Until it says that it is running, the run stands as whoever was there before left it.
     run = runs.read_run(folder)
-    return run.state != "running" and (run.ended or 0.0) < process.began
+    return run.status != "running" and (run.ended or 0.0) < process.began
 
 
 def is_at_work(folder: Path) -> bool:

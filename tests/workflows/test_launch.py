@@ -17,6 +17,7 @@ from core.processes import this_process
 from core.runs import Run
 from core.workflows import launch
 from core.workflows.launch import Order
+from core.workflows.open import open_checkpoint
 from tests.toys import toy_dataset
 
 PATIENCE_S = 60
@@ -236,3 +237,41 @@ def test_the_form_shows_what_a_recipe_takes() -> None:
     assert (paper["epochs"], paper["train_batch"], paper["lr"]) == (200, 64, 1e-3)
     assert (paper["linear_size"], paper["num_stage"], paper["dropout"]) == (1024, 2, 0.5)
     assert launch.recipe_values("general-gt")["train_batch"] == 512
+
+
+def epochs_of(folder: Path) -> int:
+    return len(runs.read_log(folder).epochs)
+
+
+def test_a_real_run_is_killed_resumed_and_stopped(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch, "_processes", {})
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    folder = tmp_path / "runs" / "mine"
+    launch.start(order(data, tmp_path / "runs", epochs=100_000, linear_size=8, train_batch=2))
+    assert launch.is_at_work(tmp_path / "runs"), "it is starting"
+    try:
+        wait_until(lambda: epochs_of(folder) > 1)
+        assert runs.read_run(folder).status == "running"
+        launch.end(folder)
+        wait_until(lambda: not launch.is_at_work(tmp_path / "runs"))
+        killed = runs.read_run(folder)
+        assert (killed.status, launch.failure(folder)) == ("killed", None)
+
+        before = epochs_of(folder)
+        launch.resume(folder)
+        assert launch.is_starting(folder), "what was killed still says that it runs"
+        wait_until(lambda: epochs_of(folder) > before + 1)
+        assert not launch.is_starting(folder)
+        launch.stop(folder)
+        wait_until(lambda: not launch.is_at_work(tmp_path / "runs"))
+        stopped = runs.read_run(folder)
+        assert (stopped.status, launch.failure(folder)) == ("stopped", None)
+        assert stopped.can_resume
+        assert "stopped after step" in launch.output(folder)
+        best = launch.checkpoint(folder, "best")
+        assert best is not None
+        assert open_checkpoint(best).config.linear_size == 8
+    finally:
+        launch.end(folder)
