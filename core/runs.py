@@ -16,6 +16,7 @@ import json
 import math
 import os
 import signal
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -261,9 +262,44 @@ def find_runs(folder: str | Path) -> list[Run]:
 
 def read_log(folder: str | Path) -> Log:
     """Read what a run has told so far; a last line that is still being written is left out."""
+    return LogFollower(folder).read()
+
+
+class LogFollower:
+    """Reads a log again and again, and of each only what is new.
+
+    Several threads may share one.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self._path = Path(folder) / LOG
+        self._lock = threading.Lock()
+        self._log, self._file, self._end = Log(), 0, 0
+
+    def read(self) -> Log:
+        """Read what the run has told so far, as `read_log` does."""
+        with self._lock:
+            try:
+                with self._path.open("rb") as file:
+                    status = os.fstat(file.fileno())
+                    # A resumed run puts a shorter log in the place of the old one.
+                    if status.st_ino != self._file or status.st_size < self._end:
+                        self._log, self._file, self._end = Log(), status.st_ino, 0
+                    file.seek(self._end)
+                    whole, newline, _ = file.read().rpartition(b"\n")
+            except OSError:
+                return Log()
+            if newline:
+                self._end += len(whole) + 1
+                self._log = _continued(self._log, whole.decode("utf-8", "replace"))
+            return self._log
+
+
+def _continued(log: Log, text: str) -> Log:
+    """Add lines to a log."""
     steps: list[Step] = []
     epochs: list[Epoch] = []
-    lines, skipped = _lines(Path(folder) / LOG)
+    lines, skipped = _objects(text)
     for said in lines:
         kind = said.pop("kind", None)
         try:
@@ -275,7 +311,7 @@ def read_log(folder: str | Path) -> Log:
                 skipped += 1
         except TypeError:
             skipped += 1
-    return Log(tuple(steps), tuple(epochs), skipped)
+    return Log((*log.steps, *steps), (*log.epochs, *epochs), log.skipped + skipped)
 
 
 def _checked(line: T) -> T:
@@ -335,7 +371,11 @@ def cut(folder: Path, step: int) -> None:
     Raises:
         OSError: it can't be written.
     """
-    kept = [said for said in _lines(folder / LOG)[0] if said.get("step", 0) <= step]
+    try:
+        text = (folder / LOG).read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        text = ""
+    kept = [said for said in _objects(text)[0] if said.get("step", 0) <= step]
     write_whole(folder / LOG, "".join(json.dumps(said) + "\n" for said in kept).encode())
     write_table(folder)
 
@@ -383,16 +423,10 @@ def ended(run: Run, state: State, message: str = "") -> Run:
     return replace(run, state=state, message=message, ended=time.time())
 
 
-def _lines(path: Path) -> tuple[list[dict[str, Any]], int]:
+def _objects(text: str) -> tuple[list[dict[str, Any]], int]:
     """Read JSON lines; what is cut off or no object is left out and counted."""
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return [], 0
     found: list[dict[str, Any]] = []
     lines = text.splitlines()
-    # The last line, while it is still being written, is no broken one.
-    whole = len(lines) if text.endswith("\n") else len(lines) - 1
     for line in lines:
         try:
             said = json.loads(line)
@@ -400,7 +434,7 @@ def _lines(path: Path) -> tuple[list[dict[str, Any]], int]:
             continue
         if isinstance(said, dict) and _finite(said):
             found.append(said)
-    return found, max(whole - len(found), 0)
+    return found, len(lines) - len(found)
 
 
 def _finite(said: Mapping[str, Any]) -> bool:

@@ -161,7 +161,7 @@ def pick_runs(folder: Path, found: list[Watched]) -> list[Watched]:
     names = [run.name for run in found]
     chosen = choice.several("shown")
     remembered = [name for name in chosen or () if name in names]
-    if chosen is None:
+    if chosen is None or (chosen and not remembered):
         alive = [run.name for run in found if run.run.status == "running"]
         remembered = list(dict.fromkeys([*alive, *names]))[:SHOWN_AT_FIRST]
     best, last = [run.log.best for run in found], [run.log.last for run in found]

@@ -105,6 +105,29 @@ def test_foreign_lines_are_left_out_and_counted(tmp_path: Path, line: str) -> No
     assert runs.read_log(tmp_path) == Log((step(5),), (epoch(1),), skipped=1)
 
 
+def test_a_log_that_grows_is_read_on_and_one_that_was_cut_anew(tmp_path: Path) -> None:
+    follower = runs.LogFollower(tmp_path)
+    assert follower.read() == Log(), "there is none yet"
+    runs.append(tmp_path, step(5))
+    assert follower.read() == Log((step(5),))
+    with (tmp_path / runs.LOG).open("a") as file:
+        file.write("broken\n")
+        file.write('{"kind": "st')
+    assert follower.read() == Log((step(5),), skipped=1)
+    with (tmp_path / runs.LOG).open("a") as file:
+        file.write('ory"}\n')
+    runs.append(tmp_path, epoch(1))
+    runs.append(tmp_path, step(15, 2))
+    known = follower.read()
+    assert known == Log((step(5), step(15, 2)), (epoch(1),), skipped=2)
+    assert known == runs.read_log(tmp_path)
+    assert follower.read() is known, "nothing new"
+    runs.cut(tmp_path, 10)
+    runs.append(tmp_path, step(11, 2))
+    cut = Log((step(5), step(11, 2)), (epoch(1),), skipped=1)
+    assert follower.read() == runs.read_log(tmp_path) == cut
+
+
 def test_a_log_cut_at_a_step_goes_on_as_if_nothing_had_come_after(tmp_path: Path) -> None:
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     for folder in (whole, cut):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -70,9 +71,15 @@ class Watched:
 def in_folder(folder: Path) -> list[Watched]:
     """Read the runs of a folder with their logs, the latest first."""
     return [
-        Watched(run, runs.read_log(run.folder), name_in(folder, run.folder))
+        Watched(run, _follower(run.folder).read(), name_in(folder, run.folder))
         for run in runs.find_runs(folder)
     ]
+
+
+@lru_cache(maxsize=256)
+def _follower(folder: Path) -> runs.LogFollower:
+    """Keep one reader for each log: people look every few seconds, and logs grow long."""
+    return runs.LogFollower(folder)
 
 
 def name_in(folder: Path, run_folder: Path) -> str:
