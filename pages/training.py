@@ -233,7 +233,11 @@ def show_curves(curves: list[figures.Curve]) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         beneath = " Dotted: on training samples." if any(len(c.train_mm) for c in curves) else ""
-        st.caption(f"Test error after each epoch; the star is the best epoch.{beneath}")
+        st.caption(
+            f"Test error after each epoch; the star is the best epoch.{beneath}",
+            help="Drag over a figure to zoom in, double-click to see all again. A zoom stays "
+            "while points come in.",
+        )
         errors = figures.error_figure(curves, of=of, across=across, log=log)
         draw(errors, "test_error", f"Test error after each epoch, {of} (mm)")
     with right:

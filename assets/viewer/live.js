@@ -18,6 +18,8 @@ function themed(layout, theme) {
   return {
     ...layout,
     autosize: true,
+    // A finger that moves over a figure scrolls the page.
+    dragmode: matchMedia("(pointer: coarse)").matches ? false : layout.dragmode,
     paper_bgcolor: paper,
     plot_bgcolor: paper,
     font: { family: theme.font, size: 12, color: theme.text },
