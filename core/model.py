@@ -98,6 +98,18 @@ def batch_norm(config: LifterConfig) -> nn.Module:
     return BatchNorm(config.linear_size) if config.batch_norm else nn.Identity()
 
 
+def without_effect(model: Lifter) -> list[nn.Parameter]:
+    """List the biases that batch norm takes away again: their gradient is 0, but for rounding.
+
+    Left to an optimiser that scales gradients, as Adam does, they would wander by rounding alone.
+    """
+    if not model.config.batch_norm:
+        return []
+    blocks = [block for block in model.linear_stages if isinstance(block, Block)]
+    layers = [model.w1, *(layer for block in blocks for layer in (block.w1, block.w2))]
+    return [layer.bias for layer in layers]
+
+
 def initialise(module: nn.Module) -> None:
     """Draw a linear layer's weights as He et al. 2015 ("Kaiming"), which the paper uses."""
     # On the meta device there is nothing to draw, and asking costs a second of imports.

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, distributed, nn
 
 from core.layers import Chance, draw_from, spread_batches
-from core.model import Lifter, LifterConfig, lift
+from core.model import Lifter, LifterConfig, lift, without_effect
 from core.normalization import normalize, unnormalize
 from core.samples import Pairs, Samples, Scales
 from core.training_config import DIVERGED, TrainingConfig, learning_rate
@@ -118,15 +118,17 @@ class Training:
         self.generator = torch.Generator(self.device).manual_seed(self.config.seed)
         self.chance = Chance(torch.Generator(self.device).manual_seed(self.config.seed + 1))
         draw_from(self.model, self.chance)
+        for bias in without_effect(self.model):
+            bias.requires_grad_(False)
         self._network: nn.Module = self.model
         if self.share.processes > 1:
             spread_batches(self.model)
             self._network = nn.parallel.DistributedDataParallel(
                 self.model, broadcast_buffers=False, gradient_as_bucket_view=True
             )
-        self._parameters = list(self.model.parameters())
-        self._matrices = [p for p in self._parameters if p.dim() == 2]
-        self._optimizer = torch.optim.Adam(self._parameters, lr=self.config.lr, fused=True)
+        self._learnt = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
+        self._matrices = [p for p in self._learnt.values() if p.dim() == 2]
+        self._optimizer = torch.optim.Adam(self._learnt.values(), lr=self.config.lr, fused=True)
         # The weights as they are, by name, and their running average.
         self._live = dict(self.model.state_dict())
         self._average: dict[str, Tensor] | None = None
@@ -210,9 +212,9 @@ class Training:
         Call it between two reports of `run`.
         """
         tensors = {f"model.{name}": tensor for name, tensor in self._live.items()}
-        for place, parameter in enumerate(self._parameters):
+        for weight, parameter in self._learnt.items():
             for name, value in self._optimizer.state[parameter].items():
-                tensors[f"adam.{place}.{name}"] = value
+                tensors[f"adam.{name}.{weight}"] = value
         for name, value in (self._average or {}).items():
             tensors[f"average.{name}"] = value
         tensors["loss"] = self._loss
@@ -244,12 +246,11 @@ class Training:
         with torch.no_grad():
             for name, tensor in self._live.items():
                 tensor.copy_(tensors[f"model.{name}"])
-        for place, parameter in enumerate(self._parameters):
-            prefix = f"adam.{place}."
-            kept = {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
-            if kept:
+        if numbers["step"]:
+            for weight, parameter in self._learnt.items():
                 self._optimizer.state[parameter] = {
-                    k: v.to(self.device, copy=True) for k, v in kept.items()
+                    name: tensors[f"adam.{name}.{weight}"].to(self.device, copy=True)
+                    for name in ("step", "exp_avg", "exp_avg_sq")
                 }
         averaged = {n: tensors.get(f"average.{n}") for n in self._live}
         if all(value is not None for value in averaged.values()):
@@ -385,11 +386,11 @@ class Training:
         """Scale the gradient down to the recipe's norm."""
         if self.config.max_norm is None:
             return
-        gradients = [p.grad for p in self._parameters if p.grad is not None]
+        gradients = [p.grad for p in self._learnt.values() if p.grad is not None]
         norm = nn.utils.get_total_norm(gradients)
         # On a CPU it costs nothing to look whether there is anything to scale.
         if self.device.type != "cpu" or not float(norm) <= self.config.max_norm:
-            nn.utils.clip_grads_with_norm_(self._parameters, self.config.max_norm, norm)
+            nn.utils.clip_grads_with_norm_(self._learnt.values(), self.config.max_norm, norm)
 
     def _distance(self, predicted: Tensor, outputs: Tensor) -> Tensor:
         if self.config.loss == "mse":
