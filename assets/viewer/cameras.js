@@ -4,6 +4,22 @@ const DISTANCE = 1.36;
 const ELEVATION = (10 * Math.PI) / 180;
 const SETTLE_MS = 400;
 
+function aroundUp({ x, y, z }, angle) {
+  const [c, s] = [Math.cos(angle), Math.sin(angle)];
+  return { x: x * c - y * s, y: x * s + y * c, z };
+}
+
+function turned(camera, angle) {
+  if (!angle) return camera;
+  const { eye, center, up } = camera;
+  return {
+    ...camera,
+    eye: aroundUp(eye, angle),
+    center: aroundUp(center, angle),
+    up: aroundUp(up, angle),
+  };
+}
+
 export class Cameras {
   constructor(viewer) {
     this.viewer = viewer;
@@ -43,9 +59,11 @@ export class Cameras {
   copyFrom(panel) {
     const scene = panel.plot._fullLayout?.scene?._scene;
     if (typeof scene?.getCamera !== "function") return;
-    const camera = scene.getCamera();
-    if (JSON.stringify(camera) === JSON.stringify(this.camera)) return;
-    this.camera = camera;
+    const seen = scene.getCamera();
+    const known = JSON.stringify(seen);
+    if (known === panel.seenFrom) return;
+    panel.seenFrom = known;
+    this.camera = turned(seen, -panel.turn);
     this.name = null;
     this.viewer.viewChanged();
     for (const other of this.viewer.scenes) {
@@ -56,15 +74,22 @@ export class Cameras {
   apply(panel) {
     const full = panel.plot._fullLayout?.scene;
     if (!full || !this.camera) return;
+    const camera = this.cameraOf(panel);
+    panel.seenFrom = JSON.stringify(camera);
     // Kept in the layouts too: Plotly goes back to those whenever it draws the scene anew.
-    full.camera = structuredClone(this.camera);
-    panel.plot.layout.scene.camera = structuredClone(this.camera);
+    full.camera = structuredClone(camera);
+    panel.plot.layout.scene.camera = structuredClone(camera);
     const { aspectmode, aspectratio } = full;
     if (typeof full._scene?.setViewport === "function") {
-      full._scene.setViewport({ camera: this.camera, aspectmode, aspectratio });
+      full._scene.setViewport({ camera, aspectmode, aspectratio });
     } else {
-      window.Plotly.relayout(panel.plot, { "scene.camera": this.camera });
+      window.Plotly.relayout(panel.plot, { "scene.camera": camera });
     }
+  }
+
+  // The viewpoint of one scene: the common one, turned where the scene shows another side.
+  cameraOf(panel) {
+    return this.camera && turned(this.camera, panel.turn);
   }
 
   // "front" is as the camera saw the person, "side" from its right, "top" from above.
@@ -93,12 +118,7 @@ export class Cameras {
   turn(from, to) {
     if (!this.camera || !from || !to) return;
     const angle = Math.atan2(to[1], to[0]) - Math.atan2(from[1], from[0]);
-    const { x, y, z } = this.camera.eye;
-    this.camera.eye = {
-      x: x * Math.cos(angle) - y * Math.sin(angle),
-      y: x * Math.sin(angle) + y * Math.cos(angle),
-      z,
-    };
+    this.camera.eye = aroundUp(this.camera.eye, angle);
     for (const panel of this.viewer.scenes) this.apply(panel);
   }
 }

@@ -56,7 +56,7 @@ function drawLegend(context, { packet, theme }, right) {
 function captionOf({ packet, frame, protocol }) {
   const parts = packet.errors.map((errors) => {
     const numbers = errors.protocols.map((p) => {
-      const name = errors.unit === "px" ? "2D error" : p === 2 ? "P-MPJPE" : "MPJPE";
+      const name = { px: "2D error", "%": "2D doubt" }[errors.unit] ?? (p === 2 ? "P-MPJPE" : "MPJPE");
       return `${name} ${millimetres(errors.by_protocol[p].means[frame])} ${errors.unit}`;
     });
     return [errors.title, ...numbers].filter(Boolean).join("  ");

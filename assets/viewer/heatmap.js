@@ -56,7 +56,7 @@ export class Heatmap {
       element("span", {}, diverging ? `−${limit}` : "0"),
       bar,
       element("span", {}, diverging ? `+${limit} ${unit}` : `${limit} ${unit}`),
-      ...(diverging
+      ...(diverging || unit === "%" // nothing lies beyond 100 %
         ? []
         : [
             element("i", { class: "pv-patch", style: `background:${clipped}` }),

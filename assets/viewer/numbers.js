@@ -3,6 +3,11 @@
 import { element, setText } from "./dom.js";
 import { millimetres } from "./packet.js";
 
+// Errors in the picture; those in mm are named by their protocol.
+const IN_PICTURE = {
+  px: ["2D error", "Mean distance in the picture"],
+  "%": ["2D doubt", "What the detector's confidence lacks to 100 %, mean of the joints"],
+};
 const NAMES = { 1: "MPJPE", 2: "P-MPJPE" };
 const MEANINGS = {
   1: "Protocol #1: mean distance of the joints after putting the roots together",
@@ -53,9 +58,8 @@ export class Numbers {
     const { by_protocol, unit, root_counts } = errors;
     const value = element("b", {});
     const others = element("span", {});
-    const name = unit === "px" ? "2D error" : NAMES[protocol];
+    const [name, meaning] = IN_PICTURE[unit] ?? [NAMES[protocol], MEANINGS[protocol]];
     const counted = root_counts ? `${joints} joints, the root counted` : `${joints} joints`;
-    const meaning = unit === "px" ? "Mean distance in the picture" : MEANINGS[protocol];
     this.figures.push({
       live,
       value,

@@ -31,6 +31,7 @@ export class ScenePanel {
 
   update(spec) {
     this.spec = spec;
+    this.turn = spec.turn;
     this.root.setAttribute("aria-label", `${spec.title}, drag to turn`);
     this.size = roomOf(this.viewer.packet.stage);
     this.writeTitle();
@@ -143,7 +144,7 @@ export class ScenePanel {
           bgcolor: theme.background,
           dragmode: "turntable",
           hovermode: false,
-          camera: this.viewer.cameras.camera,
+          camera: this.viewer.cameras.cameraOf(this),
         },
       },
     };

@@ -61,7 +61,7 @@ export class Transport {
   update() {
     const { packet } = this.viewer;
     this.slider.max = packet.frames - 1;
-    this.worst.hidden = packet.errors.length === 0;
+    this.worst.hidden = !packet.errors.some((errors) => errors.unit === "mm");
     this.end = ` / ${clock(packet.frames - 1, packet.fps)}`;
   }
 

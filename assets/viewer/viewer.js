@@ -297,7 +297,7 @@ export class Viewer {
     const errors = this.errorsOf(layer);
     if (!errors) return null;
     const value = errors.under(this.protocol).values[this.frame * errors.joint_count + joint];
-    return `${millimetres(value)} ${errors.unit} off`;
+    return `${millimetres(value)} ${errors.unit} ${errors.unit === "%" ? "in doubt" : "off"}`;
   }
 
   // For tests and for a look under the bonnet: `element.poseViewer.stats()`.

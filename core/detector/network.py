@@ -1,10 +1,11 @@
 """The two models at work: people in a picture, and 33 points of one person.
 
-LiteRT and OpenCV are imported at first use. An instance keeps its buffers: one thread at a time.
+LiteRT and OpenCV are imported at first use. Several threads may share an instance; they take turns.
 """
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -188,9 +189,12 @@ def _model(folder: Path, file: models.ModelFile, threads: int) -> Any:
     entrance = interpreter.get_input_details()[0]["index"]
     exits = [detail["index"] for detail in interpreter.get_output_details()]
 
+    busy = threading.Lock()
+
     def run(values: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        interpreter.set_tensor(entrance, values)
-        interpreter.invoke()
-        return [interpreter.get_tensor(index) for index in exits]
+        with busy:
+            interpreter.set_tensor(entrance, values)
+            interpreter.invoke()
+            return [interpreter.get_tensor(index) for index in exits]
 
     return run

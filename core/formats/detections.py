@@ -91,6 +91,13 @@ class Detections:
         among = tuple(layouts.LAYOUTS) if name else self.layouts_possible
         return layouts.recognise(self.frames, file=self.name, layout=name, among=among)
 
+    def layouts_of_same_length(self) -> tuple[str, ...]:
+        """Name the layouts that come into question by their number of points."""
+        count = max((people.shape[1] for people in self.frames if len(people)), default=0)
+        return tuple(
+            name for name in self.layouts_possible if len(layouts.LAYOUTS[name].points) == count
+        )
+
     @cached_property
     def tracks(self) -> tuple[people.Track, ...]:
         """The people of the clip, each followed through it, the most prominent first."""

@@ -77,7 +77,7 @@ class Errors:
         skeleton: the J joints.
         values: protocol -> (F, J) in `unit`; NaN where unknown. 2D errors have no protocol and
             stand under 1.
-        unit: "mm" or "px".
+        unit: "mm", "px", or "%" of doubt, where there is no truth to measure by.
         limit: where the colour scale ends.
         root_counts: the root is among the joints with zero error, as in the paper, so the mean
             without it is J / (J - 1) higher.
@@ -87,7 +87,7 @@ class Errors:
     title: str
     skeleton: Skeleton
     values: Mapping[Protocol, Array]
-    unit: Literal["mm", "px"] = "mm"
+    unit: Literal["mm", "px", "%"] = "mm"
     limit: float = ERROR_LIMIT_MM
     root_counts: bool = True
 
@@ -129,11 +129,13 @@ class ScenePanel:
         title: stands in the panel.
         layers: ids of 3D layers, drawn in this order.
         overlay: ids of layers that join them, pale, when the overlay is on.
+        turn_rad: how far its viewpoint is turned around the vertical from the other scenes'.
     """
 
     title: str
     layers: tuple[str, ...]
     overlay: tuple[str, ...] = ()
+    turn_rad: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -280,6 +282,7 @@ class Packet:
                 "title": panel.title,
                 "layers": panel.layers,
                 "overlay": panel.overlay,
+                "turn": panel.turn_rad,
             }
         positions = [layer.positions for layer in self.layers if layer.id in panel.layers]
         return {

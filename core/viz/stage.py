@@ -59,7 +59,11 @@ def can_show_world(recording: Recording) -> bool:
 
 
 def set_stage(
-    recording: Recording, prediction: PoseSequence | None, space: DrawnSpace = "camera"
+    recording: Recording,
+    prediction: PoseSequence | None,
+    space: DrawnSpace = "camera",
+    *,
+    pitch_rad: float = MEAN_PITCH_RAD,
 ) -> Stage:
     """Find the place of a recording's figures.
 
@@ -67,6 +71,7 @@ def set_stage(
         recording: gives the camera and the truth.
         prediction: root-relative; says where the feet are if there is no truth.
         space: "camera" or "world".
+        pitch_rad: how far the camera looks down, where it is not known.
 
     Raises:
         ValueError: there is neither truth nor prediction, or `space` is "world" and
@@ -82,7 +87,7 @@ def set_stage(
         root = _without_gaps(world[:, truth.skeleton.root])
         return Stage(camera.R, root, floor, (float(heading[0]), float(heading[1])), space)
 
-    rotation = pitch_rotation(MEAN_PITCH_RAD) if camera is None else level_rotation(camera.R)
+    rotation = pitch_rotation(pitch_rad) if camera is None else level_rotation(camera.R)
     if camera is not None and truth is not None and truth.space == "camera":
         world = world_from_camera(truth.positions, camera.R, camera.t)
         height = world[:, truth.skeleton.root, 2] - _floor(world)

@@ -23,6 +23,7 @@ SIDE_COLORS: dict[Side, str] = {"left": "#0072B2", "right": "#D55E00", "middle":
 # One scale for every error in mm, so that a colour means the same millimetres everywhere.
 ERROR_LIMIT_MM = 150.0
 ERROR_LIMIT_PX = 30.0
+DOUBT_LIMIT_PERCENT = 100.0
 DELTA_LIMIT_MM = 60.0
 # Viridis, sampled; perceptually even, and readable without colour vision.
 VIRIDIS = (

@@ -30,6 +30,11 @@ def folder() -> Path:
     return default_store().folder / "detector"
 
 
+def is_installed() -> bool:
+    """Tell whether the optional extra is installed."""
+    return models.is_installed()
+
+
 def is_ready(variant: models.Variant = "full") -> bool:
     """Tell whether the detector can work: its extra installed, its weights here."""
     return models.is_installed() and models.are_here(folder(), variant)

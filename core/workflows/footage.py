@@ -5,6 +5,7 @@ This is the 2D detector's way in; `predict` lifts what it finds. Nothing leaves 
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 
+SUFFIXES = media.SUFFIXES
 LAYOUT = "MediaPipe-33"
 WRITER = "BlazePose"
 
@@ -36,6 +38,7 @@ MOST_FRAMES = 3000
 SMALL_PX, SMALLER_PX = 360 * 640, 240 * 426
 MANY_FRAMES = 1200
 JPEG_QUALITY = 50
+MOST_THREADS = 4
 # Of 255: a picture that is nowhere brighter, noise apart, shows nothing.
 BLACK = 16
 # Seconds without a report of progress are seconds in which nobody can cancel.
@@ -93,6 +96,16 @@ def matches(path: str | Path) -> bool:
     return ".json" not in names and any(name in media.PHOTO_SUFFIXES for name in names)
 
 
+def length(path: str | Path, name: str = "") -> tuple[int, float]:
+    """Tell how many frames a photo, film or folder of photos has (0: unknown), and its pace.
+
+    Raises:
+        PoseFormatError: nothing in it can be decoded; `name` is what its owner calls it.
+    """
+    source = _source(Path(path), name or str(path))
+    return source.frames, source.fps
+
+
 def look(
     path: str | Path,
     eyes: Eyes,
@@ -118,11 +131,7 @@ def look(
     from core.detector.tracking import MOST_PEOPLE, Watcher
 
     called = name or str(path)
-    try:
-        path = Path(path).expanduser()
-        source = _Folder(path) if path.is_dir() else media.describe(path)
-    except PoseFormatError as error:
-        raise PoseFormatError(error.problem, file=called, place=error.place) from None
+    source = _source(Path(path), called)
     expected = span.count(source.frames)
     if source.frames and not expected:
         problem = f"it has {source.frames:,} frames, and frame {span.first + 1:,} is beyond its end"
@@ -133,6 +142,8 @@ def look(
     people: list[NDArray[np.floating[Any]]] = []
     encoded: list[bytes] = []
     brightest, told, cut = 0, 0.0, False
+    if progress is not None:
+        progress(0, expected)
     with closing(_pictures(source, span)) as pictures:
         for picture in pictures:
             if len(people) == MOST_FRAMES:
@@ -158,8 +169,12 @@ def look(
     return Footage(detections, Pictures(tuple(encoded), source.size_px), fps, notes)
 
 
-def open_eyes(variant: models.Variant = "full", *, threads: int = 2) -> Eyes:
+def open_eyes(variant: models.Variant = "full", *, threads: int | None = None) -> Eyes:
     """Make the detector ready; loading it takes a moment at the first picture.
+
+    Args:
+        variant: which landmark model.
+        threads: of the runtime; if None, all cores but the one that decodes, 4 at most.
 
     Raises:
         PoseFormatError: the optional extra is not installed, or its weights are not here; the
@@ -177,7 +192,8 @@ def open_eyes(variant: models.Variant = "full", *, threads: int = 2) -> Eyes:
     folder = fetch_detector.folder()
     for model in (models.DETECTION, models.LANDMARKS[variant]):
         models.read(folder, model)
-    return Network(folder, variant, threads)
+    free = min((os.cpu_count() or 2) - 1, MOST_THREADS)
+    return Network(folder, variant, max(free, 1) if threads is None else threads)
 
 
 @dataclass(frozen=True)
@@ -199,6 +215,14 @@ class _Folder:
     @property
     def size_px(self) -> tuple[int, int]:
         return media.describe(self.files[0]).size_px
+
+
+def _source(path: Path, called: str) -> media.Media | _Folder:
+    path = path.expanduser()
+    try:
+        return _Folder(path) if path.is_dir() else media.describe(path)
+    except PoseFormatError as error:
+        raise PoseFormatError(error.problem, file=called, place=error.place) from None
 
 
 def _pictures(source: media.Media | _Folder, span: Span) -> Generator[media.Picture, None, None]:

@@ -22,6 +22,7 @@ PAGES = (
     ("pages/errors.py", "Errors"),
     ("pages/robustness.py", "Robustness"),
     ("pages/training.py", "Training"),
+    ("pages/lift.py", "Lift your own"),
     ("pages/files.py", "Open files"),
 )
 ASSETS = Path(__file__).resolve().parents[2] / "assets"

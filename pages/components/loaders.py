@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.dataset import Dataset, Key
-from core.workflows import lift
+from core.workflows import footage, lift
 from core.workflows import open as opening
 
 if TYPE_CHECKING:
     from core.checkpoint import Checkpoint
+    from core.detector.tracking import Eyes
 
 # What a visitor opened in this session, beside what ships: title -> where it is.
 DATASETS_OPENED = "opened_datasets"
@@ -70,6 +71,12 @@ def _lifted(
     key: Key,
 ) -> lift.LiftedRecording:
     return lift.lift_recording(lifter(_model, model_digest), _data, _data.load(key), source)
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def eyes() -> Eyes:
+    """Make the 2D detector ready, once a server."""
+    return footage.open_eyes()
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)

@@ -1,0 +1,157 @@
+"""A user's own file: what is in it, whom to lift, and the result as any recording has it.
+
+The page Lift your own and the command `predict` differ in what they ask, not in what they do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from core.dataset import Dataset, Key, Pictures, Recording
+from core.errors import PoseFormatError
+from core.formats import detections, keypoints
+from core.formats.detections import Detections
+from core.formats.layouts import UndecidedLayoutError
+from core.sequence import PoseSequence
+from core.workflows.footage import Footage
+from core.workflows.lift import LiftedRecording, PoseLifter, judge, relative_to_root
+from core.workflows.open import recognise
+from core.workflows.predict import Prediction
+
+__all__ = [
+    "Material", "UndecidedLayoutError", "as_recording", "busiest_frame", "from_footage",
+    "from_recording", "in_px", "lifted_with", "read_keypoints",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What a file holds before anybody is picked: people as detected, or one person's poses.
+
+    Attributes:
+        name: as its owner calls it.
+        detections: any number of people, or None.
+        sequence: the 2D of one person, where the file knows no others; else None.
+        pictures: what lies behind, if there are any.
+        notes: what to know about the file.
+        truth: 3D to compare with, camera space, where there is some.
+        recording: what the truth belongs to: gives the camera.
+    """
+
+    name: str
+    detections: Detections | None = None
+    sequence: PoseSequence | None = None
+    pictures: Pictures | None = None
+    notes: tuple[str, ...] = ()
+    recording: Recording | None = None
+
+    @property
+    def size_px(self) -> tuple[int, int] | None:
+        """The picture's size, if known."""
+        if self.pictures is not None:
+            return self.pictures.size_px
+        return None if self.detections is None else self.detections.size_px
+
+
+def from_footage(footage: Footage, name: str) -> Material:
+    """Take what was seen in a photo or film."""
+    return Material(name, footage.detections, pictures=footage.pictures, notes=footage.notes)
+
+
+def read_keypoints(path: str | Path, name: str = "") -> Material:
+    """Read a file or folder of 2D keypoints.
+
+    Args:
+        path: where it is.
+        name: as its owner calls it, for messages; the path where not given.
+
+    Raises:
+        PoseFormatError: it is something else, damaged, or holds 3D.
+    """
+    path = Path(path).expanduser()
+    called = name or str(path)
+    try:
+        if recognise(path) == "nothing":
+            raise PoseFormatError("no such file or folder", file=path)
+        if path.is_dir() and recognise(path) != "openpose folder":
+            problem = (
+                "a folder of OpenPose's JSON files, one a frame, or of photos was expected; for "
+                "data sets see “Open files”"
+            )
+            raise PoseFormatError(problem, file=path)
+        if detections.matches(path):
+            return Material(called, replace(detections.read(path), name=called))
+        sequence = keypoints.read(path)
+    except PoseFormatError as error:
+        raise PoseFormatError(error.problem, file=called, place=error.place) from None
+    if sequence.space != "image":
+        raise PoseFormatError("2D poses were expected; these are 3D already", file=called)
+    return Material(called, sequence=sequence)
+
+
+def in_px(material: Material, size_px: tuple[int, int]) -> Material:
+    """Bring fractions of the picture to px, now that its size is known."""
+    if material.detections is None:
+        return material
+    return replace(material, detections=material.detections.in_px(size_px))
+
+
+def from_recording(dataset: Dataset, key: Key, source: str) -> Material:
+    """Take a recording that ships as an example: its 2D, its pictures and its 3D to compare."""
+    recording = dataset.load(key)
+    return Material(
+        f"{key.action}, camera {key.camera}",
+        sequence=recording.inputs[source],
+        pictures=recording.pictures,
+        notes=dataset.notes[:1],
+        recording=recording,
+    )
+
+
+def as_recording(
+    material: Material, prediction: Prediction, provenance: Mapping[str, str] | None = None
+) -> LiftedRecording:
+    """Put a prediction beside its input, pictures and truth, as every page and export takes it."""
+    source = prediction.input.source or "own 2D"
+    source = source.split(",", 1)[0]
+    theirs = material.recording
+    truth = None if theirs is None else theirs.truth
+    recording = Recording(
+        Key("own", material.name, "1", "camera") if theirs is None else theirs.key,
+        {source: prediction.input},
+        truth,
+        None if theirs is None else theirs.camera,
+        _shown(material.pictures, len(prediction.input)),
+    )
+    if truth is None:
+        return LiftedRecording(
+            recording, source, prediction.poses, None, None, None, provenance or {}
+        )
+    relative = relative_to_root(truth)
+    aligned, errors = judge(prediction.poses.positions, relative.positions)
+    return LiftedRecording(
+        recording, source, prediction.poses, relative, aligned, errors, provenance or {}
+    )
+
+
+def lifted_with(lifter: PoseLifter, material: Material) -> dict[str, str]:
+    """Say what the numbers come from, for the exports."""
+    return {
+        "data_set": material.name,
+        "data_set_kind": "own",
+        "checkpoint": lifter.checkpoint.name,
+        "checkpoint_digest": lifter.checkpoint.digest,
+    }
+
+
+def busiest_frame(found: Detections) -> int:
+    """Find the frame in which most people are seen, the first of them."""
+    return int(np.argmax([len(people) for people in found.frames]))
+
+
+def _shown(pictures: Pictures | None, frames: int) -> Pictures | None:
+    return pictures if pictures is not None and len(pictures.encoded) == frames else None

@@ -1,0 +1,240 @@
+"""Lift your own: a photo, a film, the camera or keypoints in, the person in 3D out."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from core.viz.browse import browse_packet
+from core.viz.own import own_packet, preview
+from core.workflows import export, own
+from core.workflows.own import Material, UndecidedLayoutError
+from core.workflows.predict import Options, predict
+from pages.components import choice, frame, loaders, own_source, pickers, viewer
+
+if TYPE_CHECKING:
+    from core.sequence import PoseSequence
+    from core.workflows.lift import LiftedRecording
+
+RECOGNISED = "as recognised"
+
+
+def pick_layout(material: Material) -> str | None:
+    """Ask for the layout where the data doesn't tell it; None leaves it to the data."""
+    found = material.detections
+    if found is None:
+        return None
+    try:
+        recognised = found.layout()
+    except UndecidedLayoutError as error:
+        st.warning(
+            "These numbers fit more than one layout, and the poses don't tell which. Choose by the "
+            "preview: knees must be at the knees."
+        )
+        choices = list(error.choices)
+        return st.radio("Layout", choices, index=0, key="own_layout_asked")
+    same = [name for name in found.layouts_of_same_length() if name != recognised.name]
+    if not same:
+        return None
+    chosen = st.selectbox(
+        "Layout",
+        [RECOGNISED, *same],
+        format_func=lambda name: f"{recognised.name} (recognised)" if name == RECOGNISED else name,
+        key="own_layout",
+        help="Which point comes when. It is told from the data; the preview shows it.",
+    )
+    return None if chosen == RECOGNISED else chosen
+
+
+def pick_size(material: Material) -> Material:
+    """Ask for the picture's size where the coordinates are fractions of it."""
+    found = material.detections
+    if found is None or not found.in_fractions or material.size_px is not None:
+        return material
+    st.info("The coordinates are fractions of the picture. How large is it?")
+    left, right = st.columns(2)
+    width = left.number_input("Width, px", 1, 20000, 1920, key="own_width")
+    height = right.number_input("Height, px", 1, 20000, 1080, key="own_height")
+    return own.in_px(material, (int(width), int(height)))
+
+
+def pick_person(material: Material) -> int:
+    """Offer everybody who is followed through the clip, the most prominent first."""
+    found = material.detections
+    count = 0 if found is None else len(found.tracks)
+    if count < 2:
+        return 0
+    key = own_source.PERSON
+    st.session_state.setdefault(key, st.session_state.pop(own_source.CLICKED, 0))
+    chosen = st.segmented_control(
+        "Person",
+        list(range(count)),
+        format_func=lambda i: str(i + 1),
+        key=key,
+        required=True,
+        help="Numbered as in the preview, the largest and longest in view first. A click on "
+        "somebody in the preview picks them, too.",
+    )
+    return int(chosen or 0)
+
+
+def pick_options(frames: int) -> Options:
+    """Draw the switches."""
+    film = frames > 1
+    return Options(
+        smooth=film
+        and st.toggle(
+            "Smooth over time",
+            key="own_smooth",
+            help="One-Euro filter on the 2D: jitter goes, quick moves stay.",
+        ),
+        flip=st.toggle(
+            "Average with the mirrored lift",
+            key="own_flip",
+            help="Lifts the mirrored person, too, and takes the middle: a bit more accurate.",
+        ),
+        steady_bones=film
+        and st.toggle(
+            "Bones of one length",
+            key="own_bones",
+            help="Each bone gets its median length over the clip, left and right alike.",
+        ),
+        level=st.toggle(
+            "Level by the posture",
+            key="own_level",
+            help="Off: drawn as if from a camera that looks down by 13 degrees, as most do. On: "
+            "turned so that the person stands upright in the middle of the clip.",
+        ),
+    )
+
+
+def show_preview(material: Material, layout: str | None, picked: int) -> None:
+    """Show everybody in one frame with every point's name; a click picks somebody."""
+    found = material.detections
+    if found is None:
+        return
+    known = found.layout(layout)
+    tracks = found.tracks
+    shown = own.busiest_frame(found)
+    people = [track.points(found.frames)[shown] for track in tracks]
+    figure = preview(
+        people,
+        known.points,
+        [(int(a), int(b)) for a, b in known.bones],
+        picked=picked,
+        pictures=material.pictures,
+        size_px=material.size_px,
+        frame=shown,
+    )
+    event: Any = st.plotly_chart(
+        figure, key="own_preview", on_select="rerun", selection_mode="points",
+        config={"displayModeBar": False},
+    )  # fmt: skip
+    st.caption(
+        f"{found.writer}, {known.name}, frame {shown + 1:,}. Left is blue, right is orange; hover "
+        "for a point's name."
+    )
+    points = event.selection.points if event else []
+    if points and len(tracks) > 1:
+        clicked = points[0].get("customdata")
+        clicked = clicked[0] if isinstance(clicked, list) else clicked
+        if isinstance(clicked, int) and clicked != picked:
+            # The picker is drawn already: it takes the click at the next run.
+            st.session_state.pop(own_source.PERSON)
+            st.session_state[own_source.CLICKED] = clicked
+            st.rerun()
+
+
+def show_downloads(lifted: LiftedRecording) -> None:
+    """Offer what comes out as files."""
+    with st.popover("Download", icon=":material/download:", width="stretch"):
+        for label, make, suffix, mime in (
+            ("3D and 2D, CSV", export.csv_bytes, ".csv", "text/csv"),
+            ("3D and 2D, NPZ", export.npz_bytes, ".npz", "application/octet-stream"),
+        ):
+            st.download_button(
+                label,
+                partial(make, lifted),
+                export.file_name(lifted, suffix),
+                mime,
+                key=f"own_download{suffix}",
+                on_click="ignore",
+                width="stretch",
+            )
+
+
+def show_result(material: Material, sequence: PoseSequence, options: Options, spec: str) -> None:
+    """Lift and show."""
+    model = loaders.checkpoint(spec)
+    lifter = loaders.lifter(model, model.digest)
+    prediction = predict(lifter, sequence, options, size_px=material.size_px)
+    lifted = own.as_recording(material, prediction, own.lifted_with(lifter, material))
+    if not (len(prediction.poses) - prediction.empty):
+        st.warning(
+            "No frame has all the joints that the network needs: hips, shoulders, arms and legs "
+            "must be in the 2D, and hips and shoulders must be seen."
+        )
+        return
+    if lifted.truth is None:
+        packet = own_packet(
+            lifted.recording, lifted.source, prediction.poses, pitch_rad=prediction.pitch_rad
+        )
+    else:
+        packet = browse_packet(
+            lifted.recording, lifted.source, prediction.poses, lifted.aligned, lifted.errors,
+            protocol=2,
+        )  # fmt: skip
+    for warning in prediction.warnings:
+        st.warning(frame.escape(warning), icon=":material/warning:")
+    start = choice.frame_to_show(len(sequence), f"own/{sequence.digest}")
+    viewer.show(packet, key="own", frame=start)
+    notes = list(material.notes)
+    if prediction.filled.any():
+        notes.append(
+            f"{int(prediction.filled.sum()):,} joints were interpolated over short gaps; the "
+            "heatmap shows how doubtful they are."
+        )
+    if prediction.empty:
+        notes.append(f"{prediction.empty:,} frames are empty: the person or a joint is missing.")
+    notes.append(
+        "3D is relative to the hip and of an average person's size: one picture can't tell a "
+        "near child from a far adult."
+    )
+    for note in notes:
+        st.caption(frame.escape(note))
+    with st.sidebar:
+        show_downloads(lifted)
+
+
+frame.show("Lift your own")
+material = own_source.material()
+if material is None:
+    own_source.choose()
+    st.stop()
+
+with st.sidebar:
+    st.markdown(f"**{frame.escape(material.name)}**")
+    if st.button("Another file", key="own_again", icon=":material/arrow_back:", width="stretch"):
+        own_source.forget()
+        st.rerun()
+with frame.errors_shown():
+    with st.sidebar:
+        spec = pickers.suited(pickers.pick_checkpoint(), "own")
+        layout = pick_layout(material)
+        material = pick_size(material)
+        person = pick_person(material)
+    if material.detections is None:
+        sequence = material.sequence
+    else:
+        sequence = material.detections.person(person, layout=layout)
+    if sequence is None:
+        st.stop()
+    with st.sidebar:
+        options = pick_options(len(sequence))
+    show_result(material, sequence, options, spec)
+    if material.detections is not None:
+        several = len(material.detections.tracks) > 1
+        with st.expander("Who, and which point is which", expanded=several):
+            show_preview(material, layout, person)

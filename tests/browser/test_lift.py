@@ -1,0 +1,98 @@
+"""Lift your own in a real browser: an upload, the camera, and picking by a click."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from core.formats import keypoints
+from core.sequence import PoseSequence
+from core.skeleton import INPUT_16
+from tests.browser.conftest import FLAGS, find_chromium
+from tests.browser.test_app import APP, viewer, wait_for_drawing
+from tests.formats.film_writers import write_film
+from tests.pages.test_lift import walker
+
+
+@pytest.fixture(scope="module")
+def server(serve, detector_weights):
+    return serve(APP, fresh=True, POSE_BASELINE_CACHE=str(detector_weights.parent))
+
+
+def pictures_of(shared, frames: int) -> list[np.ndarray]:
+    film = cv2.VideoCapture(str(shared / "data/pose2sim_demo/videos/cam04.mp4"))
+    found = [film.read()[1] for _ in range(frames)]
+    return [cv2.resize(picture, (408, 720), interpolation=cv2.INTER_AREA) for picture in found]
+
+
+def go_there(page) -> None:
+    page.locator("[data-testid=stSidebar]").get_by_text("Lift your own").click()
+    page.get_by_text("Everything stays on this machine").wait_for(timeout=60_000)
+
+
+def test_uploaded_keypoints_turn_in_3d(open_page, serve, tmp_path) -> None:
+    path = tmp_path / "me.csv"
+    keypoints.write(path, PoseSequence(walker(), INPUT_16, "image", 25.0))
+    page = open_page(serve(APP))
+    wait_for_drawing(page)
+    go_there(page)
+    page.locator("input[type=file]").set_input_files(path)
+    page.get_by_text("3D from the side").wait_for(timeout=60_000)
+    page.wait_for_selector(".pv[data-ready]")
+    assert page.locator(".pv .js-plotly-plot").count() == 2
+    front, side = viewer(page, "viewer.scenes.map((s) => viewer.cameras.cameraOf(s).eye)")
+    turned = [-front["y"], front["x"]]
+    np.testing.assert_allclose([side["x"], side["y"]], turned, atol=1e-9)
+    assert page.get_by_role("button", name="Worst").is_hidden()
+
+
+def test_a_film_is_uploaded_looked_at_and_shown(open_page, server, shared, tmp_path) -> None:
+    film = write_film(tmp_path / "me.mp4", pictures_of(shared, frames=6))
+    page = open_page(server)
+    wait_for_drawing(page)
+    go_there(page)
+    page.locator("input[type=file]").set_input_files(film)
+    page.get_by_text("3D from the side").wait_for(timeout=120_000)
+    page.get_by_text("2D doubt").first.wait_for()
+    page.wait_for_selector(".pv[data-ready]")
+    assert viewer(page, "viewer.packet.frames") == 6
+
+
+def test_a_picture_of_the_camera_is_lifted(server, shared, playwright_camera) -> None:
+    page = playwright_camera(pictures_of(shared, frames=1)[0])
+    page.goto(server)
+    wait_for_drawing(page)
+    go_there(page)
+    page.get_by_text("The camera", exact=True).click()
+    page.get_by_role("button", name="Take Photo").click(timeout=30_000)
+    page.get_by_text("3D from the side").wait_for(timeout=60_000)
+    page.wait_for_selector(".pv[data-ready]")
+    assert viewer(page, "viewer.packet.frames") == 1
+
+
+@pytest.fixture
+def playwright_camera(browser, tmp_path):
+    """A Chromium whose camera shows a film's first picture."""
+    started = []
+
+    def start(picture):
+        wide = np.full((720, 960, 3), 90, dtype=np.uint8)
+        wide[:, 200:608] = picture
+        # Motion JPEG: pictures one after another.
+        (tmp_path / "camera.mjpeg").write_bytes(cv2.imencode(".jpg", wide)[1].tobytes() * 3)
+        chromium = browser.browser_type.launch(
+            executable_path=find_chromium(),
+            args=[
+                *FLAGS,
+                "--use-fake-device-for-media-stream",
+                "--use-fake-ui-for-media-stream",
+                f"--use-file-for-fake-video-capture={tmp_path / 'camera.mjpeg'}",
+            ],
+        )
+        started.append(chromium)
+        return chromium.new_page(viewport={"width": 1366, "height": 768})
+
+    yield start
+    for chromium in started:
+        chromium.close()
