@@ -13,7 +13,6 @@ from core.published import is_human36m
 from core.skeleton import H36M_17
 from core.viz import errors as figures
 from core.workflows import evaluate, paper_table, results
-from core.workflows.lift import PoseLifter
 from pages.components import choice, downloads, frame, loaders, pickers
 from pages.components import figure as figure_view
 from pages.components import paper_table as table_view
@@ -48,7 +47,7 @@ def opened(_found: Results, data_digest: str, model_digest: str, source: str) ->
 
 def judged(data: Dataset, model: Checkpoint, source: str) -> Results:
     """Open the results or compute them, with a button before what takes long; stops without."""
-    found = results.kept(data, PoseLifter(model), source)
+    found = results.kept(data, loaders.lifter(model, model.digest), source)
     if found is None:
         entries = evaluate.chosen(data, source)
         in_all = sum(entry.frames for entry in entries)
@@ -65,7 +64,9 @@ def judged(data: Dataset, model: Checkpoint, source: str) -> Results:
         with place.container():
             bar = st.progress(0.0, "Loading the network…")
             st.button("Cancel", key="errors_cancel", help="Nothing is kept of a part.")
-        found = results.judge(data, model, source, progress=Progress(bar))
+        found = results.judge(
+            data, loaders.lifter(model, model.digest), source, progress=Progress(bar)
+        )
         place.empty()
         if found.note:
             st.toast(found.note)
@@ -109,9 +110,9 @@ def rows_of(
                 continue
             known: Results | None
             if found.frames <= AT_ONCE and other in pickers.CHECKPOINT_TITLES:
-                known = results.judge(data, model, source)
+                known = results.judge(data, loaders.lifter(model, model.digest), source)
             else:
-                known = results.kept(data, PoseLifter(model), source)
+                known = results.kept(data, loaders.lifter(model, model.digest), source)
             if known is not None:
                 others.extend(
                     paper_table.own_rows(

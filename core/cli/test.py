@@ -229,7 +229,7 @@ def _origin(
         origins = [s.origin or "of the checkpoint" for s in known]
         from_network = {
             "Statistics": f"2D {origins[0]}; 3D {origins[1]}",
-            "Precision": lifter.engine.kind,
+            "Precision": lifter.computed_in,
         }
     return {
         "Data set": f"{dataset.title}{synthetic}, digest {dataset.digest[:SHOWN]}",

@@ -133,6 +133,7 @@ def shown_poses(lifter: PoseLifter | None, sequence: PoseSequence, name: str) ->
             "file": name,
             "checkpoint": lifter.checkpoint.name,
             "checkpoint_digest": lifter.checkpoint.digest,
+            "precision": lifter.computed_in,
         }
         lifted = LiftedRecording(recording, "2D", found.poses, None, None, None, provenance)
         packet = browse_packet(recording, "2D", found.poses, None, None)

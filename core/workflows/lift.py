@@ -72,6 +72,11 @@ class PoseLifter:
         )
         return engine(network, self.precision)
 
+    @property
+    def computed_in(self) -> str:
+        """Name the numbers that predictions are computed in; "saved" where they were not here."""
+        return "saved" if self.checkpoint.saved is not None else self.engine.kind
+
     def suited_to(self, dataset: Dataset, source: str) -> PoseLifter:
         """Fall back on a data set's statistics where the checkpoint has none; shares the engine."""
         if (saved := self.checkpoint.saved) is not None:
@@ -298,6 +303,7 @@ def lift_recording(
         "data_set_digest": dataset.digest,
         "checkpoint": lifter.checkpoint.name,
         "checkpoint_digest": lifter.checkpoint.digest,
+        "precision": lifter.computed_in,
     }
     return LiftedRecording(recording, source, prediction, truth, aligned, errors, provenance)
 

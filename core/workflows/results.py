@@ -330,7 +330,7 @@ def provenance(
         "input_2d": source,
         "split": split or "all",
         "fallback_statistics_digest": statistics.hexdigest(),
-        "precision": "saved" if lifter.checkpoint.saved else lifter.engine.kind,
+        "precision": lifter.computed_in,
         "version": VERSION,
     }
 

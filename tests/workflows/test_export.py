@@ -63,6 +63,7 @@ def test_files_say_where_their_numbers_come_from(lifted):
         "data_set_digest": "0123456789abcdef",
         "checkpoint": "toy",
         "checkpoint_digest": toy_checkpoint().digest,
+        "precision": "float32",
     }
     assert said == expected
     row = rows_of(csv_bytes(lifted))[3]

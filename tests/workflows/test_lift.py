@@ -224,6 +224,7 @@ def test_a_lifted_recording_names_data_and_weights():
         "data_set_digest": "0123456789abcdef",
         "checkpoint": "toy",
         "checkpoint_digest": checkpoint.digest,
+        "precision": "float32",
     }
 
 
