@@ -57,7 +57,8 @@ class Run:
         argv: the same as a list, `python -m core` left out: ["train", "--data_dir", ...].
         options: all choices by part: {"name": recipe, "network": {...}, "training": {...},
             "exposure": {...}}.
-        data: the training data: {"spec": what was asked for, "title", "digest"}.
+        data: the training data: {"spec": what was asked for, "cwd": the folder in which,
+            "title", "digest"}.
         process: who trains.
         device: "cpu", "cuda", ...
         threads: CPU threads.
@@ -93,6 +94,13 @@ class Run:
     def name(self) -> str:
         """The folder's name."""
         return self.folder.name
+
+    @property
+    def data_spec(self) -> str:
+        """What opens its data again, wherever one is: a relative path is one from its `cwd`."""
+        spec = str(self.data.get("spec", ""))
+        from_there = Path(str(self.data.get("cwd", ""))) / spec
+        return str(from_there) if not Path(spec).exists() and from_there.exists() else spec
 
     @property
     def steps(self) -> int:

@@ -27,7 +27,7 @@ def open_a_dataset() -> None:
     if asked and not path.strip():
         st.warning("Type the path of a folder or file first.")
     elif asked:
-        spec = str(Path(path.strip()).expanduser().absolute())
+        spec = str(pickers.path_typed(path))
         try:
             data = loaders.dataset(spec)
         except PoseFormatError as error:
@@ -68,7 +68,7 @@ def open_a_checkpoint() -> None:
             model = opening.open_uploaded_checkpoint(upload.getvalue(), upload.name)
             opened[spec] = model
         elif path.strip():
-            spec = str(Path(path.strip()).expanduser().absolute())
+            spec = str(pickers.path_typed(path))
             model = loaders.checkpoint(spec)
             opened[spec] = None
         else:

@@ -34,7 +34,7 @@ def pick_folder() -> Path:
             DEFAULT_FOLDER,
             help="What `python -m core train` calls `--ckpt`.",
         )
-    return Path(typed.strip()).expanduser().absolute()
+    return pickers.path_typed(typed)
 
 
 def go_to_browse() -> None:
@@ -87,7 +87,7 @@ def start_a_run(folder: Path, found: list[Watched]) -> None:
     """Draw the title with the button that opens the form, or the form."""
     taken = {run.name for run in found}
     state = st.session_state
-    is_open = state.get(FORM_OPEN) or not (taken or launch.is_at_work(folder))
+    is_open = state.get(FORM_OPEN) or not (taken or is_at_work(found))
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
     ):
@@ -286,11 +286,16 @@ def seen_at_once(found: list[Watched]) -> tuple[Any, ...]:
     return (*(run.name for run in found), any(watch.actions_of(run) for run in found))
 
 
+def is_at_work(found: list[Watched]) -> bool:
+    """Tell whether to look again by and by."""
+    return launch.is_at_work(folder, [run.run for run in found])
+
+
 def follow() -> None:
     """Show the runs; the whole page once more when there are others, or work begins or ends."""
     now = watch.in_folder(folder)
     watch_runs(folder, now)
-    if seen_at_once(now) != seen_at_once(found) or launch.is_at_work(folder) != at_work:
+    if seen_at_once(now) != seen_at_once(found) or is_at_work(now) != at_work:
         st.rerun()
 
 
@@ -303,5 +308,5 @@ if found:
         pick_axes(found)
 start_a_run(folder, found)
 choice.write_address(choice.TRAINING)
-at_work = launch.is_at_work(folder)
+at_work = is_at_work(found)
 st.fragment(run_every=EVERY_S if at_work else None)(follow)()

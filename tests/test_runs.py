@@ -219,6 +219,22 @@ def test_a_run_can_be_resumed_if_it_left_a_state_and_is_not_done(tmp_path: Path)
     assert not made(tmp_path).can_resume, "it is running"
 
 
+def test_data_that_was_named_from_another_folder_is_found_from_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "mine.safetensors").touch()
+    monkeypatch.chdir(tmp_path)
+
+    def spec(asked: str) -> str:
+        return Run(tmp_path, "done", data={"spec": asked, "cwd": str(tmp_path / "there")}).data_spec
+
+    assert spec("mine.safetensors") == str(tmp_path / "there" / "mine.safetensors")
+    assert spec("synthetic") == "synthetic"
+    (tmp_path / "mine.safetensors").touch()
+    assert spec("mine.safetensors") == "mine.safetensors", "what is here comes first"
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -200,11 +200,11 @@ def is_starting(folder: Path) -> bool:
     return run.status != "running" and (run.ended or 0.0) < process.began
 
 
-def is_at_work(folder: Path) -> bool:
-    """Tell whether anything goes on in a folder of runs."""
-    return any(
-        run.status == "running" or is_starting(run.folder) for run in runs.find_runs(folder)
-    ) or any(folder in begun.parents for begun in starting())
+def is_at_work(folder: Path, found: Iterable[runs.Run]) -> bool:
+    """Tell whether anything goes on in a folder of runs, where these were found."""
+    return any(run.status == "running" or is_starting(run.folder) for run in found) or any(
+        folder in begun.parents for begun in starting()
+    )
 
 
 def starting() -> tuple[Path, ...]:
@@ -265,7 +265,7 @@ def checkpoint(folder: Path, which: str) -> Path | None:
 
 def data_of(run: runs.Run) -> str | None:
     """Name what a run learned from, as `open_dataset` takes it; None if it is not there."""
-    spec = str(run.data.get("spec", ""))
+    spec = run.data_spec
     if spec in BUILT_IN:
         return spec
     return spec if spec and Path(spec).exists() else None

@@ -89,7 +89,7 @@ def resumption(run: TrainingRun, *, epochs: int | None = None) -> TrainingRun:
         raise PoseFormatError(str(error), file=run.exp / runs.RUN, place="options") from None
     return replace(
         run,
-        data_dir=str(known.data.get("spec", "")),
+        data_dir=known.data_spec,
         recipe=chosen,
         load=None,
         threads=run.threads or known.threads or None,
@@ -233,6 +233,7 @@ def _prepared(
         statistics = training_data.statistics(dataset, samples, chosen.exposure, seed=seed)
     data = {
         "spec": run.data_dir,
+        "cwd": str(Path.cwd()),
         "title": dataset.title,
         "digest": dataset.digest,
         "credit": dataset.credit,
@@ -339,7 +340,7 @@ def _record(run: TrainingRun, device: torch.device, saved: Saved | None) -> Run:
         command=run.command if earlier is None else earlier.command,
         argv=run.argv if earlier is None else earlier.argv,
         options=options_of(run.recipe),
-        data={"spec": run.data_dir},
+        data={"spec": run.data_dir, "cwd": str(Path.cwd())},
         process=this_process(),
         device=str(device),
         threads=torch.get_num_threads(),

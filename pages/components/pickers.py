@@ -42,6 +42,15 @@ class View:
     space: DrawnSpace
 
 
+def path_typed(text: str) -> Path:
+    """Make a path of what somebody typed; it may lead nowhere."""
+    path = Path("".join(letter for letter in text if letter.isprintable()).strip())
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:  # "~somebody" who has no home here
+        return path.absolute()
+
+
 def name_of_path(spec: str) -> str:
     """Shorten a path to what tells it apart in a list."""
     path = Path(spec)

@@ -185,8 +185,9 @@ def browse(watched: Watched, file: Path, label: str, which: str) -> None:
 
 def stop(folder: Path) -> None:
     """Ask a run to end, and remember it."""
-    st.session_state.setdefault(ASKED_TO_STOP, {})[str(folder)] = time.time()
     act(folder, launch.stop)
+    if SAID not in st.session_state:
+        st.session_state.setdefault(ASKED_TO_STOP, {})[str(folder)] = time.time()
 
 
 def act(folder: Path, what: Callable[[Path], None]) -> None:

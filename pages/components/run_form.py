@@ -128,7 +128,7 @@ def pick_data(used: Sequence[str]) -> str:
         help="A file that `python -m core prepare` wrote, or a folder with the "
         "re-implementation's `train_2d.pth.tar` and so on.",
     ).strip()
-    return str(Path(typed).expanduser().absolute()) if typed else ""
+    return str(pickers.path_typed(typed)) if typed else ""
 
 
 def opened(spec: str) -> Dataset | None:

@@ -275,3 +275,24 @@ def test_the_order_is_what_the_form_says(
         "recipe": "paper", "epochs": 3, "dropout": 0.25, "source": "hourglass", "no_max": True,
         "clip_weights": True, "frame": "world", "no_residual": True,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("typed", ["~nobody-of-that-name/runs", "a\x00b", "   "], ids=repr)
+def test_a_folder_that_cant_be_is_one_without_runs(
+    typed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    app = training(Path("runs"))
+    app.text_input("pick_runs").set_value(typed).run()
+    assert_fine(app)
+    assert "no runs in" in app.info[0].value
+
+
+def test_a_run_of_another_machine_can_be_watched_but_not_stopped(folder: Path) -> None:
+    made(folder / "mine", "running", process=Process(1, "then", "elsewhere"))
+    app = training(folder)
+    assert_fine(app)
+    app.button("stop_mine").click().run()
+    assert not app.exception
+    assert "it runs on elsewhere" in app.error[0].value
+    assert "stop_mine" in keys(app), "it is not taken for stopping"

@@ -239,6 +239,10 @@ def test_the_form_shows_what_a_recipe_takes() -> None:
     assert launch.recipe_values("general-gt")["train_batch"] == 512
 
 
+def at_work(folder: Path) -> bool:
+    return launch.is_at_work(folder, runs.find_runs(folder))
+
+
 def epochs_of(folder: Path) -> int:
     return len(runs.read_log(folder).epochs)
 
@@ -250,12 +254,12 @@ def test_a_real_run_is_killed_resumed_and_stopped(
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     folder = tmp_path / "runs" / "mine"
     launch.start(order(data, tmp_path / "runs", epochs=100_000, linear_size=8, train_batch=2))
-    assert launch.is_at_work(tmp_path / "runs"), "it is starting"
+    assert at_work(tmp_path / "runs"), "it is starting"
     try:
         wait_until(lambda: epochs_of(folder) > 1)
         assert runs.read_run(folder).status == "running"
         launch.end(folder)
-        wait_until(lambda: not launch.is_at_work(tmp_path / "runs"))
+        wait_until(lambda: not at_work(tmp_path / "runs"))
         killed = runs.read_run(folder)
         assert (killed.status, launch.failure(folder)) == ("killed", None)
 
@@ -265,7 +269,7 @@ def test_a_real_run_is_killed_resumed_and_stopped(
         wait_until(lambda: epochs_of(folder) > before + 1)
         assert not launch.is_starting(folder)
         launch.stop(folder)
-        wait_until(lambda: not launch.is_at_work(tmp_path / "runs"))
+        wait_until(lambda: not at_work(tmp_path / "runs"))
         stopped = runs.read_run(folder)
         assert (stopped.status, launch.failure(folder)) == ("stopped", None)
         assert stopped.can_resume
