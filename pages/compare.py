@@ -11,7 +11,8 @@ import streamlit as st
 from core.dataset import Dataset, Entry
 from core.viz.compare import Lifted, compare_packet, scatter
 from core.workflows import compare as comparing
-from pages.components import choice, frame, jobs, loaders, pickers, viewer
+from core.workflows import export, export_file
+from pages.components import choice, frame, jobs, loaders, pickers, take_along, viewer
 from pages.components import figure as figure_view
 
 if TYPE_CHECKING:
@@ -200,6 +201,12 @@ state = viewer.show(packet, key="compare", frame=start)
 choice.store()["frame"] = str(state.frame)
 choice.write_address(choice.COMPARED)
 choice.say_what_the_link_missed()
+with st.sidebar:
+    notes = (f"A: {a.source}, {a.checkpoint_title}", f"B: {b.source}, {b.checkpoint_title}")
+    take_along.offer(
+        export_file.Shown(packet, None, lifted_a.prediction, (*notes, *data.notes, data.credit)),
+        f"compare_{export.file_name(lifted_a, '')}",
+    )
 
 compare_test_set(data, a, b, view.protocol)
 figure = scatter(recording, *drawn, protocol=view.protocol)
