@@ -16,9 +16,10 @@ import torch
 from torch import Tensor, distributed, nn
 
 from core.layers import Chance, draw_from, spread_batches
-from core.model import Lifter, LifterConfig, lift, without_effect
-from core.normalization import normalize, unnormalize
+from core.model import Lifter, LifterConfig, without_effect
+from core.normalization import normalize
 from core.samples import Pairs, Samples, Scales
+from core.testing import Tested, tested
 from core.training_config import DIVERGED, TrainingConfig, learning_rate
 
 # How often a consumer hears of an epoch that is under way.
@@ -30,8 +31,8 @@ STOP_STEPS = 16
 # After an epoch the network is also tested on so many of the samples that it learns from.
 TRAIN_AT_MOST = 4096
 
-# A test never holds the results of more samples than this at once.
-TEST_PART = 65_536
+# Between epochs Protocol #2, which is the dearer one, is measured on so many test samples.
+ALIGN_AT_MOST = 20_000
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Progress:
         epoch_done: this is the end of the epoch.
         train_mpjpe_mm: the same on some of the training samples, at the end of the epoch.
         by_action: `test_mpjpe_mm` by action.
+        test_p_mpjpe_mm: Protocol #2; before the last epoch on some of the test samples.
     """
 
     epoch: int
@@ -61,14 +63,7 @@ class Progress:
     epoch_done: bool = False
     train_mpjpe_mm: float | None = None
     by_action: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Tested:
-    """MPJPE over frames, 17 joints with the root at zero error, mm; the whole and by action."""
-
-    mpjpe_mm: float
-    by_action: Mapping[str, float]
+    test_p_mpjpe_mm: float | None = None
 
 
 @dataclass(frozen=True)
@@ -286,10 +281,14 @@ class Training:
         if self.test is None or self.share.rank > 0:
             return progress
         last = progress.epoch == self.config.epochs
-        tested = self.tested(self.test.thinned(None if last else self.config.test_at_most))
+        tested = self.tested(
+            self.test.thinned(None if last else self.config.test_at_most),
+            align_at_most=None if last else ALIGN_AT_MOST,
+        )
         return replace(
             progress,
             test_mpjpe_mm=tested.mpjpe_mm,
+            test_p_mpjpe_mm=tested.p_mpjpe_mm,
             by_action=tested.by_action,
             train_mpjpe_mm=self.tested(self._some()).mpjpe_mm,
         )
@@ -305,47 +304,16 @@ class Training:
         """Measure the result's MPJPE over frames, 17 joints with the root at zero error, mm."""
         return self.tested(samples).mpjpe_mm
 
-    def tested(self, samples: Pairs) -> Tested:
-        """Measure the result's error, the whole and by action."""
-        with torch.device("meta"):
-            model = Lifter(self.model.config)
-        state = self._live if self._average is None else self._average
-        model.load_state_dict(state, assign=True)
-        model.eval()
-        errors = [
-            self._errors(model, inputs, outputs)
-            for inputs, outputs in zip(
-                samples.inputs.split(TEST_PART), samples.outputs.split(TEST_PART), strict=True
-            )
-        ]
-        each = torch.cat(errors)
-        by_action = {}
-        if samples.action is not None:
-            count = len(samples.actions)
-            sums = torch.zeros(count, dtype=each.dtype, device=each.device)
-            sums.index_add_(0, samples.action, each)
-            frames = torch.bincount(samples.action, minlength=count)
-            by_action = {
-                name: total / number
-                for name, total, number in zip(
-                    samples.actions, sums.tolist(), frames.tolist(), strict=True
-                )
-                if number
-            }
-        return Tested(float(each.mean()), by_action)
-
-    def _errors(self, model: Lifter, inputs: Tensor, outputs: Tensor) -> Tensor:
-        """Measure each sample's mean over 17 joints (N,), float64."""
-        scales = self.scales
-        predicted = lift(
-            model,
-            normalize(inputs, scales.input_mean, scales.input_std),
+    def tested(self, samples: Pairs, *, align_at_most: int | None = 0) -> Tested:
+        """Measure the result's errors, see `testing.tested`."""
+        return tested(
+            self.model.config,
+            self._live if self._average is None else self._average,
+            self.scales,
+            samples,
             batch=self.config.test_batch,
+            align_at_most=align_at_most,
         )
-        predicted = unnormalize(predicted, scales.output_mean, scales.output_std)
-        distances = (predicted - outputs).unflatten(1, (-1, 3)).norm(dim=-1)
-        joints = distances.shape[1]
-        return distances.double().mean(dim=1) * joints / (joints + 1)
 
     def _step(self, which: Tensor, lr: float) -> Tensor:
         """Learn from one batch; returns its loss, detached."""

@@ -38,8 +38,10 @@ ALLOWED: dict[str, set[str]] = {
     "core.augmentation": PURE | {"core.skeleton", "core.cameras", "core.rig", "torch"},
     "core.samples": PURE | {"core.augmentation", "core.skeleton", "torch"},
     "core.training_config": set(),
+    "core.testing": PURE | {"core.model", "core.samples", "torch"},
     "core.training": PURE
-    | {"core.layers", "core.model", "core.samples", "core.training_config", "torch"},
+    | {"core.layers", "core.model", "core.samples", "core.testing", "core.training_config",
+       "torch"},
     "core.viz": DATA | {"core.viz"},
     "core.tables": {"core.dataset"},
     "core.published": DATA | {"core.rig"},

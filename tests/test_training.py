@@ -10,7 +10,7 @@ from typing import Literal
 import pytest
 import torch
 
-from core import rig
+from core import metrics, rig
 from core.augmentation import AnyCamera, Detector, Lenses, mirror
 from core.model import LifterConfig
 from core.samples import (
@@ -187,7 +187,7 @@ def test_between_epochs_a_part_of_the_test_may_do_but_the_last_takes_all() -> No
     run = training(dataclasses.replace(QUICK, epochs=2, test_at_most=7), test=test)
     sizes = []
     measured = run.tested
-    run.tested = lambda part: sizes.append(len(part)) or measured(part)  # type: ignore
+    run.tested = lambda part, **_: sizes.append(len(part)) or measured(part)  # type: ignore
     list(run.run())
     assert [size for size in sizes if size != len(run.samples)] == [7, 50]
 
@@ -344,3 +344,27 @@ def test_jittered_cameras_stay_where_they_are_and_turn_by_the_asked_spread() -> 
     cosine = ((between.diagonal(dim1=1, dim2=2).sum(-1) - 1) / 2).clamp(-1, 1)
     turned = torch.rad2deg(cosine.acos())
     assert float(turned.square().mean().sqrt()) == pytest.approx(2.0 * 3**0.5, rel=0.05)
+
+
+@pytest.mark.parametrize("at_most", [None, 7])
+def test_protocol_2_is_that_of_the_metrics(
+    at_most: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.testing.PART", 5)
+    run, samples = training(), pairs(33)
+    taken = slice(None, None, 1 if at_most is None else 5)
+    scales = run.scales
+    normalised = (samples.inputs[taken] - scales.input_mean) / scales.input_std
+    predicted = run.model.eval()(normalised) * scales.output_std + scales.output_mean
+    poses = [torch.cat([torch.zeros(len(p), 3), p], dim=1).reshape(-1, 17, 3).detach().numpy()
+             for p in (predicted, samples.outputs[taken])]  # fmt: skip
+    expected = metrics.p_mpjpe(*poses)
+    assert run.tested(samples, align_at_most=at_most).p_mpjpe_mm == pytest.approx(expected)
+    assert run.tested(samples).p_mpjpe_mm is None
+
+
+def test_an_epoch_tells_both_protocols() -> None:
+    done = epochs(training(test=pairs(20)))
+    for progress in done:
+        assert progress.test_mpjpe_mm is not None and progress.test_p_mpjpe_mm is not None
+        assert progress.test_p_mpjpe_mm < progress.test_mpjpe_mm

@@ -119,6 +119,7 @@ class RunFolder:
             line = Epoch(
                 *said,
                 test_mpjpe_mm=progress.test_mpjpe_mm,
+                test_p_mpjpe_mm=progress.test_p_mpjpe_mm,
                 train_mpjpe_mm=progress.train_mpjpe_mm,
                 by_action=dict(progress.by_action),
             )
@@ -260,6 +261,7 @@ def _add_events(events: Any, line: Step) -> None:
     if isinstance(line, Epoch):
         errors = {
             "test/mpjpe_mm": line.test_mpjpe_mm,
+            "test/p_mpjpe_mm": line.test_p_mpjpe_mm,
             "train/mpjpe_mm": line.train_mpjpe_mm,
             **{f"test by action/{name}": error for name, error in line.by_action.items()},
         }

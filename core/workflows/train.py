@@ -392,4 +392,8 @@ def _provenance(run: TrainingRun, prepared: _Prepared) -> dict[str, Any]:
 
 
 def _results(progress: Progress) -> dict[str, float | None]:
-    return {"test_mpjpe_mm": progress.test_mpjpe_mm, "loss": progress.loss}
+    return {
+        "test_mpjpe_mm": progress.test_mpjpe_mm,
+        "test_p_mpjpe_mm": progress.test_p_mpjpe_mm,
+        "loss": progress.loss,
+    }
