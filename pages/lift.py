@@ -60,6 +60,23 @@ def pick_size(material: Material) -> Material:
     return own.in_px(material, (int(width), int(height)))
 
 
+def pick_fps(material: Material) -> float | None:
+    """Ask for the pace where a clip of keypoints doesn't say it; None where it is known."""
+    found = material.detections
+    if found is None or found.fps is not None or len(found.frames) < 2:
+        return None
+    return float(
+        st.number_input(
+            "Frames a second",
+            1.0,
+            1000.0,
+            30.0,
+            key="own_fps",
+            help="The file doesn't say it. It is the pace of the film, and what smoothing goes by.",
+        )
+    )
+
+
 def pick_person(material: Material) -> int:
     """Offer everybody who is followed through the clip, the most prominent first."""
     found = material.detections
@@ -117,7 +134,7 @@ def show_preview(material: Material, layout: str | None, picked: int) -> None:
         return
     known = found.layout(layout)
     tracks = found.tracks
-    shown = own.busiest_frame(found)
+    shown = own.clearest_frame(found)
     people = [track.points(found.frames)[shown] for track in tracks]
     figure = preview(
         people,
@@ -225,10 +242,11 @@ with frame.errors_shown():
         layout = pick_layout(material)
         material = pick_size(material)
         person = pick_person(material)
+        fps = pick_fps(material)
     if material.detections is None:
         sequence = material.sequence
     else:
-        sequence = material.detections.person(person, layout=layout)
+        sequence = material.detections.person(person, layout=layout, fps=fps)
     if sequence is None:
         st.stop()
     with st.sidebar:

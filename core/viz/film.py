@@ -5,6 +5,7 @@ Draws one frame when asked; knows no video files and no heatmaps.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -161,7 +162,9 @@ class Film:
             )
             for layer in self._layers(panel.layers)
         ]
-        draw_scene(body, figures, self._room, view=self.view, theme=self.theme)
+        turned = self.view.azimuth_deg + math.degrees(panel.turn_rad)
+        view = self.view._replace(azimuth_deg=turned)
+        draw_scene(body, figures, self._room, view=view, theme=self.theme)
         self._label(body, panel.title)
         for layer in self._layers(panel.layers):
             if (errors := self._errors_of(layer, frame)) is not None:

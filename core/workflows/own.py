@@ -23,7 +23,7 @@ from core.workflows.open import recognise
 from core.workflows.predict import Prediction
 
 __all__ = [
-    "Material", "UndecidedLayoutError", "as_recording", "busiest_frame", "from_footage",
+    "Material", "UndecidedLayoutError", "as_recording", "clearest_frame", "from_footage",
     "from_recording", "in_px", "lifted_with", "read_keypoints",
 ]  # fmt: skip
 
@@ -148,9 +148,9 @@ def lifted_with(lifter: PoseLifter, material: Material) -> dict[str, str]:
     }
 
 
-def busiest_frame(found: Detections) -> int:
-    """Find the frame in which most people are seen, the first of them."""
-    return int(np.argmax([len(people) for people in found.frames]))
+def clearest_frame(found: Detections) -> int:
+    """Find the frame in which most points of most people are seen, the first of them."""
+    return int(np.argmax([(people[..., 2] > 0).sum() for people in found.frames]))
 
 
 def _shown(pictures: Pictures | None, frames: int) -> Pictures | None:

@@ -74,9 +74,9 @@ def _lifted(
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
-def eyes() -> Eyes:
+def eyes(*, heavy: bool = False) -> Eyes:
     """Make the 2D detector ready, once a server."""
-    return footage.open_eyes()
+    return footage.open_eyes("heavy" if heavy else "full")
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)

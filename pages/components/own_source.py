@@ -25,6 +25,7 @@ from pages.components import frame, jobs, loaders
 MATERIAL, JOB, PROBLEM, ASKED = "own_material", "own_job", "own_problem", "own_asked"
 # The picker of one person among several, and who was clicked in the preview meanwhile.
 PERSON, CLICKED = "own_person_row", "own_person_clicked"
+HEAVY = "own_heavy_kept"
 WAYS = {"file": "A file", "camera": "The camera", "example": "An example"}
 KEYPOINT_SUFFIXES = (".json", ".zip", ".npz", ".npy", ".csv")
 FETCHING = ("fetch", "detector")
@@ -98,6 +99,13 @@ def choose() -> None:
 def _from_file() -> None:
     ready = fetch_detector.is_ready()
     media = footage.SUFFIXES if ready else ()
+    if fetch_detector.is_ready("heavy"):
+        st.session_state[HEAVY] = st.toggle(
+            "Heavy detector",
+            value=st.session_state.get(HEAVY, False),
+            key="own_heavy",
+            help="Errs less, above all about left and right, and takes three times as long.",
+        )
     files = st.file_uploader(
         "Photo, film, or 2D keypoints",
         type=[s.removeprefix(".") for s in (*media, *KEYPOINT_SUFFIXES)],
@@ -312,7 +320,9 @@ def _look(asked: Asked, span: Span) -> None:
     """Start to look at a photo or film in the background."""
     # One's own material is nobody else's: no other visitor may find the job by its file.
     key = ("own", uuid.uuid4().hex)
-    eyes = loaders.eyes()
+    eyes = loaders.eyes(
+        heavy=fetch_detector.is_ready("heavy") and st.session_state.get(HEAVY, False)
+    )
 
     def work(report: jobs.Progress) -> Material:
         try:

@@ -30,7 +30,7 @@ def no_detector(monkeypatch):
 def painted(monkeypatch):
     """A detector that sees what the tests paint."""
     monkeypatch.setattr(fetch_detector, "is_ready", lambda *_: True)
-    monkeypatch.setattr(loaders, "eyes", PaintedEyes)
+    monkeypatch.setattr(loaders, "eyes", lambda **_: PaintedEyes())
 
 
 def open_page() -> AppTest:
@@ -140,6 +140,13 @@ def test_a_clip_of_several_people_lets_one_pick(tmp_path):
     assert page.segmented_control("own_person_row").value == 1
     assert shown(page)["digest"] != first["digest"]
     assert shown(page)["panels"][0]["box"][0][0] > first["panels"][0]["box"][0][0]
+
+
+def test_a_clip_that_doesnt_say_its_pace_asks_for_it(tmp_path):
+    page = open_path(open_page(), openpose_clip(tmp_path / "clip", people=1))
+    assert (page.number_input("own_fps").value, shown(page)["fps"]) == (30, 30)
+    page.number_input("own_fps").set_value(60.0).run()
+    assert shown(page)["fps"] == 60
 
 
 def test_the_layout_is_recognised_and_can_be_overridden(tmp_path):

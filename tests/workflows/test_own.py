@@ -89,6 +89,15 @@ def test_fractions_become_px_once_the_size_is_known():
     np.testing.assert_allclose(sized.detections.frames[0], points * [1920, 1080, 1])
 
 
+def test_the_clearest_frame_shows_most_points_of_most_people():
+    unseen, half, whole = np.zeros((1, 33, 3)), np.zeros((1, 33, 3)), np.ones((1, 33, 3))
+    half[:, :17] = 1
+    nobody = np.zeros((0, 33, 3))
+    both = np.concatenate([whole, half])
+    found = Detections((nobody, unseen, whole, both, whole, both), "x", "x")
+    assert own.clearest_frame(found) == 3
+
+
 def test_a_short_gap_is_filled_and_marked():
     positions = standing()
     confidence = np.full((6, 16), 0.9)
