@@ -191,6 +191,7 @@ def pick_runs(folder: Path, found: list[Watched]) -> list[Watched]:
             "Started": st.column_config.DatetimeColumn(format="D MMM, HH:mm"),
         },
         hide_index=True,
+        placeholder="",
         height=min(35 * (len(found) + 1) + 3, 250),
         # Rows are chosen by their place: other runs make another table.
         key=f"training_table_{hashlib.blake2b(repr(names).encode(), digest_size=6).hexdigest()}",
@@ -232,9 +233,9 @@ def show_curves(curves: list[figures.Curve]) -> None:
     of = choice.store().get("error_of", figures.PROTOCOL_1)
     left, right = st.columns(2, gap="medium")
     with left:
-        beneath = " Dotted: on training samples." if any(len(c.train_mm) for c in curves) else ""
+        beneath = "; dotted: on training samples" if any(len(c.train_mm) for c in curves) else ""
         st.caption(
-            f"Test error after each epoch; the star is the best epoch.{beneath}",
+            f"Test error after each epoch, the best starred{beneath}",
             help="Drag over a figure to zoom in, double-click to see all again. A zoom stays "
             "while points come in.",
         )

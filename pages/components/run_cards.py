@@ -20,7 +20,7 @@ from pages.components import frame
 STATES = {
     "starting": "starting",
     "running": "running",
-    "stopping": "still stopping",
+    "stopping": "stopping",
     "done": "done",
     "stopped": "stopped",
     "failed": "failed",
@@ -59,12 +59,14 @@ def show(watched: Watched, slot: int) -> None:
 def how_it_goes(watched: Watched, state: str) -> str:
     """Say which epoch it is in, how good it is, at what pace, and how long the rest takes."""
     run, log = watched.run, watched.log
+    if state == "stopping":
+        return "still stopping: it ends its step and keeps its state"
     if not run.steps:
         return "reading its data"
     parts = [f"{watched.epochs_done} of {run.epochs} epochs"]
     if log.best is not None:
         parts.append(f"best {log.best.test_mpjpe_mm:.1f} mm at epoch {log.best.epoch}")
-    if state in ("running", "stopping") and log.last is not None:
+    if state == "running" and log.last is not None:
         parts.append(f"{log.last.samples_per_s:,.0f} samples/s")
     if watched.seconds_left is not None and state == "running":
         parts.append(f"{duration(watched.seconds_left)} left")
