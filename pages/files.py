@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from pathlib import Path
 
 import streamlit as st
 
+from core.dataset import Dataset
 from core.errors import PoseFormatError
+from core.workflows import converted, plain
 from core.workflows import open as opening
-from pages.components import choice, frame, loaders, pickers
+from pages.components import array_reading, choice, frame, jobs, loaders, pickers
 
+# What was asked for and is not open yet: it converts, or has to be told what it is.
+ASKED = "dataset_asked"
+# Reading counts files, converting counts frames.
+MOST_STEPS = 2000
 MODEL_CARD = Path(__file__).resolve().parents[1] / "assets" / "weights" / "README.md"
 
 
@@ -17,33 +24,95 @@ def open_a_dataset() -> None:
     """Ask for a path, open it, and say what is in it."""
     st.subheader("A data set")
     st.write(
-        "The folder with `train_2d.pth.tar`, `test_2d.pth.tar`, `test_3d.pth.tar`, "
-        "`stat_3d.pth.tar` … of the PyTorch re-implementation, or a file that "
-        "`python -m core prepare` wrote. It stays where it is."
+        "Human3.6M in any of its layouts: its owners' `S1`, `S5` … with `metadata.xml`, the "
+        "PyTorch re-implementation's `.pth.tar` files, VideoPose3D's `data_3d_h36m.npz`, MMPose's "
+        "`h36m_test.npz`, the original's `.h5`; a file that `python -m core prepare` wrote; or an "
+        "array of poses (`.npy`, `.npz`, `.csv`, `.json`). It stays where it is."
     )
     with st.form("dataset", border=False):
         path = st.text_input("Path on this machine", key="dataset_path", placeholder="/data/h36m")
         asked = st.form_submit_button("Open the data set", type="primary")
-    if asked and not path.strip():
-        st.warning("Type the path of a folder or file first.")
-    elif asked:
-        spec = str(pickers.path_typed(path))
-        try:
-            data = loaders.dataset(spec)
-        except PoseFormatError as error:
-            st.error(frame.escape(str(error)), icon=":material/error:")
+    if asked:
+        st.session_state.pop(ASKED, None)
+        if not path.strip():
+            st.warning("Type the path of a folder or file first.")
             return
-        st.session_state.setdefault(loaders.DATASETS_OPENED, {})[spec] = pickers.name_of_path(spec)
-        choice.put(data=spec)
-        st.success(
-            f"{data.title}: {len(data.entries):,} recordings, {data.frames:,} frames, "
-            f"{len(data.subjects)} subjects, {len(data.actions)} actions. "
-            f"2D inputs: {', '.join(data.sources)}.",
-            icon=":material/check:",
-        )
-        for note in data.notes:
-            st.info(frame.escape(note))
-        st.page_link("app.py", label="Browse it", icon=":material/arrow_forward:")
+        st.session_state[ASKED] = str(pickers.path_typed(path))
+    if ASKED in st.session_state:
+        try:
+            open_or_ask(st.session_state[ASKED])
+        except PoseFormatError as error:
+            st.session_state.pop(ASKED)
+            st.error(frame.escape(str(error)), icon=":material/error:")
+
+
+def open_or_ask(spec: str) -> None:
+    """Open what says what it is; convert what is slow to open; ask about bare numbers."""
+    path, options = plain.split(spec)
+    layout = opening.recognise(path)
+    if layout == "pose file" and not options and plain.is_bare(path):
+        accepted = array_reading.ask(path)
+        if accepted is None:
+            return
+        spec = accepted
+    elif layout in converted.READERS and converted.is_waiting(path, layout):
+        convert(path)
+        return
+    st.session_state.pop(ASKED)
+    tell(spec, loaders.dataset(spec))
+
+
+def convert(path: Path) -> None:
+    """Convert a large folder in the background, once."""
+    key = ("convert", str(path), loaders.stamp(str(path)))
+    if jobs.find(key) is None:
+        # What it opened is not kept: the loader opens the converted form in milliseconds.
+        def work(report: jobs.Progress) -> None:
+            opening.open_dataset(path, progress=lambda _, done, in_all: report(done, in_all))
+
+        jobs.start(key, work)
+    follow(key, path)
+
+
+@st.fragment(run_every=0.5)
+def follow(key: Hashable, path: Path) -> None:
+    """Show how far the conversion is, until it is done."""
+    job = jobs.find(key)
+    if job is None:
+        return
+    if not job.running:
+        jobs.forget(key)
+        if job.error:
+            st.session_state.pop(ASKED, None)
+            st.error(frame.escape(job.error), icon=":material/error:")
+            return
+        st.rerun()
+    reading = job.in_all < MOST_STEPS
+    st.progress(
+        job.done / job.in_all if job.in_all and not reading else 0.0,
+        f"Reading {frame.escape(path.name)}…"
+        if reading
+        else f"Converting, once: {job.done:,} of {job.in_all:,} frames",
+    )
+    if st.button("Cancel", key="convert_cancel"):
+        jobs.forget(key)
+        st.session_state.pop(ASKED, None)
+        st.rerun()
+
+
+def tell(spec: str, data: Dataset) -> None:
+    """Say what a data set holds, and choose it."""
+    st.session_state.setdefault(loaders.DATASETS_OPENED, {})[spec] = pickers.name_of_path(spec)
+    choice.put(data=spec)
+    st.success(
+        f"{data.title}: {len(data.entries):,} recordings, {data.frames:,} frames, "
+        f"{len(data.subjects)} subjects, {len(data.actions)} actions. "
+        f"2D inputs: {', '.join(data.sources)}.",
+        icon=":material/check:",
+    )
+    for note in data.notes:
+        st.info(frame.escape(note))
+    st.page_link("app.py", label="Browse it", icon=":material/arrow_forward:")
 
 
 def open_a_checkpoint() -> None:
@@ -51,7 +120,8 @@ def open_a_checkpoint() -> None:
     st.subheader("A checkpoint")
     st.write(
         "`ckpt_best.pth.tar` of the PyTorch re-implementation, or a `.safetensors` file of this "
-        "project. A file never runs code here: anything but weights in it is refused by name."
+        "project. Predictions that others saved (`.npy`, `.npz`, 17 joints in 3D) count as one, "
+        "too. A file never runs code here: anything but numbers in it is refused by name."
     )
     with st.form("checkpoint", border=False):
         path = st.text_input(
@@ -78,6 +148,14 @@ def open_a_checkpoint() -> None:
         st.error(frame.escape(str(error)), icon=":material/error:")
         return
     choice.put(checkpoint=spec)
+    if model.saved is not None:
+        st.success(
+            f"{frame.escape(model.name)}: {model.saved.frames:,} saved predictions. They are "
+            "matched to the data set by name or length where they are shown.",
+            icon=":material/check:",
+        )
+        st.page_link("app.py", label="Browse with it", icon=":material/arrow_forward:")
+        return
     config = model.config
     own = model.input_statistics is not None and model.output_statistics is not None
     st.success(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import math
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterable
@@ -30,6 +31,17 @@ ALWAYS_ALLOWED_BYTES = 1 << 26
 LARGEST_BYTES = 4 << 30
 
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+# A header is Python's notation of a dict, parsed by Python's own tokenizer.
+NOT_A_HEADER = (
+    ValueError,
+    KeyError,
+    EOFError,
+    TypeError,
+    SyntaxError,
+    RecursionError,
+    MemoryError,
+    tokenize.TokenError,
+)
 NOT_AN_ARCHIVE = (
     OSError,
     EOFError,
@@ -149,7 +161,7 @@ def read_npy(data: bytes, name: str, place: str = "", *, objects: bool = False) 
     file = io.BytesIO(data)
     try:
         shape, fortran_order, dtype = HEADERS[npy.read_magic(file)](file)
-    except (ValueError, KeyError, EOFError, TypeError, SyntaxError, RecursionError, MemoryError):
+    except NOT_A_HEADER:
         raise PoseFormatError("is no NPY array, or cut short", file=name, place=place) from None
     if dtype.hasobject:
         if not objects:

@@ -17,6 +17,7 @@ import numpy as np
 
 from core.dataset import Dataset, Recording, valid_frames
 from core.errors import PoseFormatError
+from core.formats import plausibility
 from core.sequence import PoseSequence
 from core.workflows import converted
 from core.workflows.open import BUILT_IN, checkpoint_names, open_dataset, recognise
@@ -115,6 +116,8 @@ def _of_dataset(spec: str, layout: str, dataset: Dataset) -> FileInfo:
         facts["statistics"] = [
             f"{name}: {s.origin or 'given'}" for name, s in dataset.statistics.items()
         ]
+    if first is not None and first.truth is not None:
+        odd += [f"3D of its first recording: {o}" for o in plausibility.oddities(first.truth)]
     if estimated:
         odd.append(f"statistics of {', '.join(estimated)} are estimated, not given by their owner")
     if not splits["test"] and dataset.entries:
@@ -342,17 +345,4 @@ def _facts_of_sequence(sequence: PoseSequence) -> dict[str, Fact]:
 
 def _odd_in(sequence: PoseSequence) -> tuple[str, ...]:
     """Find what a viewer would stumble over."""
-    odd = []
-    complete = valid_frames(sequence)
-    if not complete.all():
-        lost = int((~complete).sum())
-        odd.append(f"{lost:,} of {len(sequence):,} frames lack a joint")
-    poses = sequence.positions[complete].astype(np.float64)
-    if len(poses) and sequence.space != "world":
-        joints = sequence.skeleton
-        ankles = poses[:, joints.indices(("left_ankle", "right_ankle")), 1].mean()
-        if ankles < poses[:, joints.index("head"), 1].mean():
-            odd.append("the head is below the feet: y seems to point up, it should point down")
-    if sequence.space == "image" and len(poses) and poses.min() < 0:
-        odd.append("some joints lie outside the picture (negative px)")
-    return tuple(odd)
+    return plausibility.oddities(sequence)

@@ -54,6 +54,15 @@ def joined(path: str | Path, options: Mapping[str, object]) -> str:
     return f"{path}?{urlencode(given)}" if given else str(path)
 
 
+def is_bare(path: Path) -> bool:
+    """Tell whether a file holds an array and nothing that says what its numbers are."""
+    if path.suffix.lower() not in plain_arrays.SUFFIXES or not path.is_file():
+        return False
+    if keypoints.names_joints(path):
+        return False
+    return path.suffix.lower() != ".json" or not detections.matches(path)
+
+
 def spec_of(path: str | Path, reading: Reading) -> str:
     """Name a data set by its path and a whole reading."""
     said = asdict(reading)

@@ -46,7 +46,8 @@ for key in keys:
     times.append(time.perf_counter() - before)
 status = dict(l.split(":", 1) for l in open("/proc/self/status") if ":" in l)
 print(json.dumps({
-    "import_s": imported - start, "open_s": opened - imported, "converted": "converting" in steps,
+    "import_s": imported - start, "open_s": opened - imported, "cpu_s": time.process_time(),
+    "converted": "converting" in steps,
     "frames": data.frames, "sequence_max_s": max(times), "sequence_mean_s": sum(times) / len(times),
     "resident_mb": int(status["VmRSS"].split()[0]) / 1024,
     "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,

@@ -63,7 +63,7 @@ def skeleton_32(frames: int, seed: int = 0) -> np.ndarray:
     """A person who walks about and bends: (F, 32, 3) mm in the world, z up."""
     rng = np.random.default_rng(seed)
     rest = np.zeros((32, 3))
-    right, left = (-1, 1)
+    right, left = (1, -1)
     for side, hip in ((right, 1), (left, 6)):
         x = 130 * side
         rest[hip : hip + 5] = [(x, 0, 900), (x, 20, 450), (x, 0, 60), (x, 120, 20), (x, 180, 20)]

@@ -1,0 +1,153 @@
+"""Damaged files: each reader, on mutated bytes of a valid file, raises our own error or none."""
+
+from __future__ import annotations
+
+import io
+import struct
+import tracemalloc
+import warnings
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from core.errors import PoseFormatError
+from core.formats import arrays, videopose3d
+from core.workflows.open import open_checkpoint, open_dataset
+from tests.fuzz import targets
+
+EXAMPLES = 12
+
+
+class Seeds(dict[str, bytes]):
+    def __repr__(self) -> str:
+        return "seeds"
+
+
+@pytest.fixture(scope="module")
+def seeds(tmp_path_factory):
+    return Seeds(targets.seeds(tmp_path_factory.mktemp("seeds")))
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory):
+    return tmp_path_factory.mktemp("scratch")
+
+
+def test_every_target_has_a_seed(seeds):
+    assert set(seeds) == set(targets.TARGETS)
+
+
+edits = st.lists(
+    st.tuples(
+        st.floats(0, 1, exclude_max=True),
+        st.sampled_from(["flip", "cut", "insert", "repeat", "huge"]),
+        st.binary(min_size=1, max_size=8),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+def mutated(data: bytes, changes) -> bytes:
+    content = bytearray(data)
+    for place, kind, some in changes:
+        at = int(place * max(len(content), 1))
+        if kind == "flip":
+            content[at : at + len(some)] = some
+        elif kind == "cut":
+            del content[at:]
+        elif kind == "insert":
+            content[at:at] = some
+        elif kind == "repeat":
+            content[at:at] = content[at : at + 200]
+        else:
+            content[at : at + 8] = b"\xff\xff\xff\xff\xff\xff\xff\x7f"
+    return bytes(content)
+
+
+@pytest.mark.parametrize("name", sorted(targets.TARGETS))
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(changes=edits)
+def test_a_damaged_file_is_told_with_our_own_error(name, seeds, scratch, changes):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        targets.read(name, scratch / name, mutated(seeds[name], changes))
+
+
+def memory_of(read) -> int:
+    """Measure the most memory that a refused file took, bytes."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(PoseFormatError) as raised:
+            read()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+        assert raised
+
+
+def test_a_zip_bomb_is_refused_without_unpacking_it(tmp_path):
+    path = tmp_path / "data_3d_h36m.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("positions_3d.npy", bytes(100 << 20))
+    assert path.stat().st_size < 200_000
+    assert memory_of(lambda: arrays.read_npz(path, str(path))) < 5_000_000
+    with pytest.raises(PoseFormatError, match="too large for poses, refused"):
+        videopose3d.read(tmp_path)
+
+
+def test_a_header_that_announces_10_gb_takes_no_memory(tmp_path):
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1250000000, 1), }"
+    header += b" " * (118 - len(header) % 64) + b"\n"
+    data = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + bytes(64)
+    (tmp_path / "a.npy").write_bytes(data)
+    for read in (
+        lambda: open_dataset(tmp_path / "a.npy"),
+        lambda: open_checkpoint(tmp_path / "a.npy"),
+    ):
+        assert memory_of(read) < 5_000_000
+    with pytest.raises(PoseFormatError, match="was announced, but only"):
+        open_dataset(tmp_path / "a.npy")
+
+
+def test_a_safetensors_header_of_10_gb_takes_no_memory(tmp_path):
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(struct.pack("<Q", 10 << 30) + b"{}")
+    assert memory_of(lambda: open_dataset(path)) < 5_000_000
+
+
+class Evil:
+    def __reduce__(self):
+        return (exec, ("raise SystemExit('ran')",))
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.npz"])
+def test_object_arrays_from_a_stranger_run_nothing(tmp_path, name):
+    content = np.empty(1, dtype=object)
+    content[0] = Evil()
+    save = np.save if name == "a.npy" else np.savez
+    save(tmp_path / name, content, allow_pickle=True)
+    for read in (open_dataset, open_checkpoint):
+        with pytest.raises(PoseFormatError, match=r"refused|pickled objects"):
+            read(tmp_path / name)
+
+
+def test_a_pickle_that_nests_itself_does_not_crash():
+    deep = b"\x80\x02" + b"]" * 100_000 + b"a" * 99_999 + b"."
+    with pytest.raises(PoseFormatError):
+        targets.restricted_pickle.read_pickle(io.BytesIO(deep), "a")
+
+
+def test_a_header_that_ends_in_the_middle_is_told():
+    # Found by the coverage-guided fuzzer.
+    header = b"{'descr': '<f8', 'shape': (3L"
+    data = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header
+    with pytest.raises(PoseFormatError, match="is no NPY array"):
+        arrays.read_npy(data, "a")
