@@ -42,7 +42,7 @@ def open_a_dataset() -> None:
         try:
             open_or_ask(st.session_state[ASKED])
         except PoseFormatError as error:
-            st.session_state.pop(ASKED)
+            st.session_state.pop(ASKED, None)
             st.error(frame.escape(str(error)), icon=":material/error:")
 
 
@@ -58,7 +58,7 @@ def open_or_ask(spec: str) -> None:
     elif layout in converted.READERS and converted.is_waiting(path, layout):
         convert(path)
         return
-    st.session_state.pop(ASKED)
+    st.session_state.pop(ASKED, None)
     tell(spec, loaders.dataset(spec))
 
 
