@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from core.dataset import Dataset
     from core.workflows.evaluate import Evaluation
     from core.workflows.lift import PoseLifter, Protocol
+    from core.workflows.results import Results
 
 # Options of the re-implementation that only training needs: taken, and said to do nothing here,
 # so that its users' command lines run as they are.
@@ -78,6 +80,9 @@ def add_to(commands: Commands) -> None:
         "both with every digit")  # fmt: skip
     add("--json", dest="format", action="store_const", const="json", default="text",
         help="the same as --format json")  # fmt: skip
+    add("--measures", action="store_true",
+        help="print N-MPJPE, PCK, AUC, MPJVE, bone-length error and left-right difference by "
+        "action instead, beside both protocols; json always has them")  # fmt: skip
     add("--clear_results", action="store_true",
         help="first remove all results kept from earlier tests; what is asked for again is "
         "computed again")  # fmt: skip
@@ -113,32 +118,43 @@ def run(options: argparse.Namespace) -> int:
     )
     lifter = with_statistics(lifter, options.statistics)
     out = None if options.out is None else _folder(options.out)
-    result = _evaluated(dataset, lifter, source, options)
+    choice = {"subjects": options.subject, "actions": options.action}
+    found = _judged(dataset, lifter, source, options)
+    result = found.evaluation(options.joints, **choice)
     if out is not None:
         _write_each(result, dataset, lifter, source, out)
     if options.format == "json":
-        print(json.dumps(result.as_dict(), indent=1))
+        print(json.dumps({**result.as_dict(), "measures": _measures(found, options)}, indent=1))
     else:
-        print(_report(result, dataset, lifter, source, options))
+        print(_report(result, found, dataset, lifter, source, options))
     return 0
 
 
-def _evaluated(
+def _measures(found: Results, options: argparse.Namespace) -> dict[str, dict[str, float | None]]:
+    """Give the measures by action for JSON, which has no NaN."""
+    from core.workflows import measures
+
+    rows = measures.sums(found).by_action(subjects=options.subject, actions=options.action)
+    return {
+        action: {name: mm if math.isfinite(mm) else None for name, mm in row.items()}
+        for action, row in rows.items()
+    }
+
+
+def _judged(
     dataset: Dataset, lifter: PoseLifter, source: str, options: argparse.Namespace
-) -> Evaluation:
+) -> Results:
     """Take the kept results, which pages read too, or compute them.
 
     A part of a split is taken out of the whole's results if they were kept; computed, it is not.
     """
     from core.store import default_store
     from core.workflows import results
-    from core.workflows.evaluate import evaluate
 
     if options.clear_results:
         store = default_store()
         print(f"{store.clear():,} bytes removed from {store.folder}", file=sys.stderr)
     split = None if options.split == "all" else options.split
-    choice = {"subjects": options.subject, "actions": options.action}
     whole = options.subject is None and options.action is None
     found = None
     with ProgressLine("testing", "frames") as progress:
@@ -147,18 +163,18 @@ def _evaluated(
         elif options.test_batch is None:
             found = results.kept(dataset, lifter, source, split=split)
         if found is None:
-            return evaluate(
+            found = results.judge_part(
                 dataset,
                 lifter,
                 source,
-                **choice,
+                subjects=options.subject,
+                actions=options.action,
                 split=split,
-                joint_set=options.joints,
                 progress=progress,
             )
     if found.note:
         print(f"note: {found.note}", file=sys.stderr)
-    return found.evaluation(options.joints, **choice)
+    return found
 
 
 def _say_what_has_no_effect(options: argparse.Namespace) -> None:
@@ -194,6 +210,7 @@ def _write_each(
 
 def _report(
     result: Evaluation,
+    found: Results,
     dataset: Dataset,
     lifter: PoseLifter,
     source: str,
@@ -201,13 +218,18 @@ def _report(
 ) -> str:
     """Write the table, and what its figures mean where the format has a place for it."""
     from core import tables
+    from core.workflows import measures
 
     protocols: tuple[Protocol, ...] = (2, 1) if options.procrustes else (1, 2)
-    table = tables.errors_by_action(result, protocols)
+    if options.measures:
+        of_all = measures.sums(found).by_action(subjects=options.subject, actions=options.action)
+        table, meaning = measures.as_table(of_all), measures.meanings(found)
+    else:
+        table = tables.errors_by_action(result, protocols)
+        meaning = _meaning(result, options.joints)
     if options.format == "csv":
         return tables.as_csv(table)
     origin = _origin(result, dataset, lifter, source)
-    meaning = _meaning(result, options.joints)
     if options.format == "text":
         lines = [f"{name:<12}{value}" for name, value in origin.items()]
         return "\n".join([*lines, "", tables.as_text(table), "", *meaning])

@@ -289,6 +289,26 @@ def judge(
     return _results(Stored(arrays, metadata), dataset, lifter, source, split, note)
 
 
+def judge_part(
+    dataset: Dataset,
+    lifter: PoseLifter,
+    source: str,
+    *,
+    subjects: Iterable[str] | None = None,
+    actions: Iterable[str] | None = None,
+    split: Split | None = "test",
+    progress: Callable[[int, int], None] | None = None,
+) -> Results:
+    """Compute the results of some subjects or actions, by exact names; they are not kept.
+
+    Raises:
+        PoseFormatError: as `judge`, or a name is unknown.
+    """
+    entries = chosen(dataset, source, subjects=subjects, actions=actions, split=split)
+    arrays, metadata = computed(dataset, lifter, source, entries, progress)
+    return _results(Stored(arrays, metadata), dataset, lifter, source, split)
+
+
 def kept(
     dataset: Dataset,
     lifter: PoseLifter,

@@ -16,6 +16,7 @@ import torch
 from core import checkpoint
 from core.model import Lifter, LifterConfig
 from core.normalization import Statistics
+from core.workflows import measures
 from core.workflows.evaluate import evaluate
 from core.workflows.lift import PoseLifter
 from core.workflows.open import open_checkpoint, open_dataset
@@ -35,6 +36,7 @@ def test_json_is_one_object_with_both_protocols_and_frames(run, toys, asked):
     found = json.loads(said.out)
     lifter = PoseLifter(open_checkpoint(toys / "weights.safetensors"))
     expected = evaluate(open_dataset(toys / "toy.safetensors"), lifter, "gt")
+    assert found.pop("measures")
     assert found == expected.as_dict()
     assert list(found["protocol_1"]) == ["Directions", "Sitting", "SittingDown", "average"]
 
@@ -278,7 +280,10 @@ def test_a_second_test_opens_what_the_first_kept(run, toys, asked, monkeypatch, 
     assert part["frames"] == {"Sitting": 5}
     checkpoint, dataset = toys / "weights.safetensors", toys / "toy.safetensors"
     page = judge(open_dataset(dataset), open_checkpoint(checkpoint), "gt")
-    assert page.evaluation().as_dict() == json.loads(first)
+    assert {**page.evaluation().as_dict(), "measures": json.loads(first)["measures"]} == json.loads(
+        first
+    )
+    assert measures.sums(page).by_action() == json.loads(first)["measures"]
 
 
 def test_a_store_that_can_not_be_written_is_a_note(run, asked, monkeypatch, tmp_path):
@@ -300,3 +305,21 @@ def test_kept_results_are_cleared_where_asked(run, asked, monkeypatch, tmp_path)
     assert said.err == f"{size:,} bytes removed from {tmp_path / 'kept'}\n"
     assert list((tmp_path / "kept").iterdir()) == []
     assert run(*asked, "--json").out == first
+
+
+def test_measures_are_the_same_as_a_table_and_in_json(run, asked):
+    table = run(*asked, "--measures", "--format", "csv").out
+    rows = {row["Action"]: row for row in csv.DictReader(table.splitlines())}
+    found = json.loads(run(*asked, "--json").out)["measures"]
+    assert list(rows) == list(found)
+    for action, row in rows.items():
+        assert float(row["N-MPJPE (mm)"]) == found[action]["n_mpjpe"]
+        assert float(row["MPJVE (mm/frame)"]) == found[action]["mpjve"]
+        assert float(row["AUC (%)"]) == found[action]["auc"]
+    part = json.loads(run(*asked, "--action", "Sitting", "--json").out)["measures"]
+    assert part["Sitting"] == found["Sitting"]
+
+
+def test_measures_say_what_they_are_and_in_latex_they_are_a_tabular(run, asked):
+    assert "MPJVE times that is in mm/s" in run(*asked, "--measures").out
+    assert "\\begin{tabular}{lrrrrrrrrr}" in run(*asked, "--measures", "--format", "latex").out
