@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -120,6 +121,14 @@ def as_csv(table: Table) -> str:
     writer.writerow(table.header)
     writer.writerows(row for row in table.rows if row)
     return file.getvalue().rstrip("\n")
+
+
+def as_json(table: Table) -> str:
+    """Write a list of objects by the names of the columns, to the last digit; empty cells are null."""
+    rows = [dict(zip(table.header, row, strict=True)) for row in table.rows if row]
+    return json.dumps(
+        [{k: None if v == "" else v for k, v in row.items()} for row in rows], indent=1
+    )
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from core.tables import (
     Table,
     as_csv,
+    as_json,
     as_latex,
     as_markdown,
     as_text,
@@ -56,6 +58,20 @@ def test_csv_reads_back_equal(table):
     header, *rows = csv.reader(io.StringIO(as_csv(table)))
     assert tuple(header) == table.header
     assert tuple((a, float(b), int(c)) for a, b, c in rows) == table.rows
+
+
+@given(TABLES)
+def test_json_reads_back_equal(table):
+    rows = json.loads(as_json(table))
+    assert [tuple(row) for row in rows] == [table.header] * len(rows)
+    assert tuple(tuple(row.values()) for row in rows) == table.rows
+
+
+def test_json_has_null_where_a_cell_is_empty():
+    assert json.loads(as_json(Table(("A", "B"), (("x", ""), (), ("y", 0.5)))))[0] == {
+        "A": "x",
+        "B": None,
+    }
 
 
 def test_csv_of_an_evaluation_reads_back_to_the_last_digit(evaluation):

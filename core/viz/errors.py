@@ -20,6 +20,7 @@ FloatArray = NDArray[np.floating[Any]]
 ROW_PX = 25
 AROUND_PX = 118
 CURVE_POINTS = 151
+STEP_MM = 5.0
 
 # Legs, spine, arms: as the heatmap over time groups them.
 JOINT_ROWS = (
@@ -136,6 +137,55 @@ def _cells(values: FloatArray, drawn: NDArray[np.bool_]) -> list[list[float | No
         [float(value) if shown else None for value, shown in zip(row, mask, strict=True)]
         for row, mask in zip(values, drawn, strict=True)
     ]
+
+
+def distribution(frames: Mapping[str, FloatArray], first: str) -> go.Figure:
+    """Draw how many frames have which error, in steps of 5 mm; what is beyond is in the last step.
+
+    Args:
+        frames: a label -> errors (N,) of frames, mm; NaN is left out.
+        first: the label drawn as bars, the others as lines.
+    """
+    figure = go.Figure()
+    middles = np.arange(STEP_MM / 2, ERROR_LIMIT_MM + STEP_MM, STEP_MM)
+    for label, errors in frames.items():
+        known = np.asarray(errors)[np.isfinite(errors)]
+        if not len(known):
+            continue
+        steps = np.minimum(known / STEP_MM, len(middles) - 1).astype(np.int64)
+        shares = 100 * np.bincount(steps, minlength=len(middles)) / len(known)
+        spans = [f"{m - STEP_MM / 2:g} to {m + STEP_MM / 2:g} mm" for m in middles[:-1]]
+        common = {
+            "x": middles,
+            "y": shares,
+            "name": label,
+            "customdata": [*spans, f"{ERROR_LIMIT_MM:g} mm and more"],
+            "hovertemplate": "%{customdata}<br>%{y:.1f} % of frames<extra>" + label + "</extra>",
+        }
+        if label == first:
+            figure.add_bar(**common, marker={"color": SIDE_COLORS["middle"]}, width=STEP_MM * 0.9)
+        else:
+            line = {"color": SIDE_COLORS["middle"], "width": 2, "dash": "dot", "shape": "hvh"}
+            figure.add_scatter(**common, mode="lines", line=line)
+    figure.update_layout(
+        height=AROUND_PX + ROW_PX * len(H36M_17),
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        hovermode="closest",
+        dragmode=False,
+        legend={"x": 0.98, "xanchor": "right", "y": 0.98, "yanchor": "top"},
+        xaxis={
+            "title": {"text": "error of a frame (mm); the last step holds all beyond"},
+            "range": [0, ERROR_LIMIT_MM + STEP_MM],
+            "dtick": 25,
+            "fixedrange": True,
+        },
+        yaxis={
+            "title": {"text": "share of frames (%)"},
+            "rangemode": "tozero",
+            "fixedrange": True,
+        },
+    )
+    return figure
 
 
 def cumulative_curve(frames: Mapping[str, FloatArray], first: str) -> go.Figure:

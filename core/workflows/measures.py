@@ -127,9 +127,8 @@ def sums(found: Results) -> Sums:
     for column in COLUMNS:
         values = getattr(found, column)
         there = complete & np.isfinite(values)
-        totals[column] = np.bincount(
-            place[there], values[there].astype(np.float64), minlength=recordings
-        )
+        total = np.bincount(place[there], values[there].astype(np.float64), minlength=recordings)
+        totals[column] = total.astype(np.float64)
         counts[column] = np.bincount(place[there], minlength=recordings).astype(np.float64)
     # An error lies below the thresholds from the first one above it on.
     edges = np.array(AUC_THRESHOLDS_MM, dtype=np.float32)

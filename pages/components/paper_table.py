@@ -7,7 +7,7 @@ from html import escape
 
 import streamlit as st
 
-from core.tables import ALL_FRAMES, AVERAGE
+from core.tables import ALL_FRAMES, AVERAGE, Table
 from core.workflows.paper_table import Row, best, columns_of
 
 # As the paper's own table shortens them, so that all fit in one line.
@@ -29,7 +29,7 @@ STYLE = """<style>
   border: 0; border-bottom: 1px solid color-mix(in srgb, currentColor 15%, transparent); }
 .paper-table th { font-weight: 600; }
 .paper-table th:first-child, .paper-table td:first-child { text-align: left; padding-left: 0; }
-.paper-table th:nth-child(2), .paper-table td:nth-child(2) { text-align: left; }
+.paper-table table:not(.plain) :is(th, td):nth-child(2) { text-align: left; }
 .paper-table tr.block th { text-align: left; padding-top: 12px; }
 .paper-table tr.published { font-style: italic;
   color: color-mix(in srgb, currentColor 75%, transparent); }
@@ -92,6 +92,18 @@ def table_html(rows: Sequence[Row]) -> str:
             lines.append(f"<tr{kind}><td>{_name(row)}</td><td>{escape(row.input)}</td>"
                          f"{''.join(figures)}</tr>")  # fmt: skip
     return f'<div class="paper-table" tabindex="0"><table>{"".join(lines)}</table></div>'
+
+
+def plain_html(table: Table) -> str:
+    """Write any table in the same dress; an empty row is left out."""
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.header)
+    lines = [f"<tr>{head}</tr>"]
+    for row in table.shown():
+        if row:
+            cells = "".join(f"<td>{escape(cell) or '–'}</td>" for cell in row)
+            lines.append(f"<tr>{cells}</tr>")
+    table_only = f'<table class="plain">{"".join(lines)}</table>'
+    return f'<div class="paper-table" tabindex="0">{table_only}</div>'
 
 
 def _name(row: Row) -> str:

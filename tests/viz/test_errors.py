@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.skeleton import H36M_17
-from core.viz.errors import JOINT_ROWS, cumulative_curve, error_heatmap, joint_heatmap
+from core.viz.errors import JOINT_ROWS, cumulative_curve, distribution, error_heatmap, joint_heatmap
 from core.viz.style import CLIPPED_COLOR, ERROR_LIMIT_MM, VIRIDIS
 
 ACTIONS = ("Walking", "Sitting", "SittingDown")
@@ -77,3 +77,15 @@ def test_units_stand_on_the_axes_of_the_curve() -> None:
     layout = cumulative_curve({"#1": np.array([1.0])}, "#1").layout
     assert "mm" in layout.xaxis.title.text
     assert "%" in layout.yaxis.title.text
+
+
+def test_the_distribution_counts_every_frame_once_and_keeps_what_is_beyond() -> None:
+    errors = np.array([0.0, 4.9, 5.0, 149.9, 150.0, 999.0, np.nan, 12.0])
+    bars, line = distribution({"#1": errors, "#2": errors / 2}, "#1").data
+    assert (bars.type, line.type) == ("bar", "scatter")
+    assert sum(bars.y) == pytest.approx(100)
+    assert bars.y[0] == pytest.approx(200 / 7), "0 and 4.9; a missing frame does not count"
+    assert bars.y[1] == pytest.approx(100 / 7), "5.0 opens the second step"
+    assert bars.y[-1] == pytest.approx(200 / 7), "150 and more stand in the last step"
+    assert bars.customdata[-1] == "150 mm and more"
+    assert bars.customdata[1] == "5 to 10 mm"

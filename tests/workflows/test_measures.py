@@ -97,7 +97,7 @@ def test_a_recording_of_one_frame_has_no_step_and_no_invented_velocity(found):
             "keys": (Key("S9", "Sitting", "1", "a"), Key("S9", "Sitting", "2", "a")),
             "fps": (50.0, 50.0),
             "offsets": np.array([0, 1, 2]),
-            "errors": {p: np.float32([[10.0] * 17, [150.0] * 17]) for p in (1, 2)},
+            "errors": {p: np.array([[10.0] * 17, [150.0] * 17], dtype=np.float32) for p in (1, 2)},
             "velocity": np.full(2, np.nan, dtype=np.float32),
             "scaled": np.ones(2, dtype=np.float32),
             "bones": np.ones(2, dtype=np.float32),
