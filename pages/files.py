@@ -11,7 +11,7 @@ from core.dataset import Dataset
 from core.errors import PoseFormatError
 from core.workflows import converted, plain
 from core.workflows import open as opening
-from pages.components import array_reading, choice, frame, jobs, loaders, pickers
+from pages.components import array_reading, choice, cmu, frame, jobs, loaders, pickers
 
 # What was asked for and is not open yet: it converts, or has to be told what it is.
 ASKED = "dataset_asked"
@@ -176,6 +176,7 @@ st.title("Open files")
 left, right = st.columns(2, gap="large")
 with left:
     open_a_dataset()
+    cmu.offer()
 with right:
     open_a_checkpoint()
 with st.expander("What ships: the two checkpoints' model card"):

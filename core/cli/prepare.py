@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from core.cli.arguments import Commands, Parser
 from core.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
+    from core.cameras import Distortion
     from core.workflows.prepare import Prepared, Progress
 
 
@@ -50,20 +52,29 @@ def _add_paths(parser: Parser, what: str) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Prepare, show how it goes, and name at the end what was left out."""
-    from core.workflows.prepare import prepare_cmu, prepare_pose2sim
+    from core.workflows.prepare import prepare_pose2sim
 
     out = Path(options.out)
+    if options.kind == "cmu":
+        return run_cmu(options.folder, out, options.distortion)
     with ProgressLine("preparing", "clips") as line:
-
-        def report(step: Progress) -> None:
-            line(step.done, step.total, step.name)
-
-        if options.kind == "cmu":
-            found = prepare_cmu(options.folder, out, distortion=options.distortion, progress=report)
-        else:
-            found = prepare_pose2sim(options.folder, out, progress=report)
+        found = prepare_pose2sim(options.folder, out, progress=_reporting(line))
     _tell(found, out)
     return 0
+
+
+def run_cmu(folder: str | Path, out: Path, distortion: Distortion = "opencv") -> int:
+    """Prepare a folder of CMU's, as `run` does."""
+    from core.workflows.prepare import prepare_cmu
+
+    with ProgressLine("preparing", "clips") as line:
+        found = prepare_cmu(folder, out, distortion=distortion, progress=_reporting(line))
+    _tell(found, out)
+    return 0
+
+
+def _reporting(line: ProgressLine) -> Callable[[Progress], None]:
+    return lambda step: line(step.done, step.total, step.name)
 
 
 def _tell(found: Prepared, out: Path) -> None:

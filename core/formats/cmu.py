@@ -2,9 +2,10 @@
 
 Two kinds of folder are read. With an `index.csv` at its top, that table says which clips there
 are: columns `file` (from the folder) and, where known, `subject`, `trial`, `skeleton` (the ASF's
-path; empty for a BVH), `action`, `split` ("train" or "test"), `fps`, `description` and `bone_fix`
-("thorax-estimated" where a BVH's thorax was put back by a guess). Files that the table does not
-name are left alone. Without it, every `NN_TT.amc` and `NN_TT.bvh` in the folder
+path; empty for a BVH), `action`, `split` ("train" or "test"), `fps`, `description`, `bone_fix`
+("thorax-estimated" where a BVH's thorax was put back by a guess), and `first`, `last`, `every`
+(which of the file's frames to take, counted from 1; all without them). Files that the table does
+not name are left alone. Without it, every `NN_TT.amc` and `NN_TT.bvh` in the folder
 or below is a clip of subject NN, trial TT (as CMU and cgspeed pack them); all have the action
 "motion", no split, 120 fps for AMC files and the file's own rate for BVH files. A clip that is
 there in both formats is read as AMC, which has lost nothing.
@@ -47,6 +48,8 @@ class Clip:
         split: the half of the data that it belongs to, if the index says so.
         description: CMU's words for it.
         is_thorax_estimated: whoever prepared the BVH put its thorax back by a guess.
+        first, last, every: the file's frames that are the clip, counted from 1; `last` is None
+            for its end. The rate of the clip is `fps / every`.
     """
 
     subject: str
@@ -58,6 +61,9 @@ class Clip:
     split: Split | None = None
     description: str = ""
     is_thorax_estimated: bool = False
+    first: int = 1
+    last: int | None = None
+    every: int = 1
 
     @property
     def name(self) -> str:
@@ -112,7 +118,7 @@ def read_clip(
     source += f": {clip.description}" if clip.description else ""
     source += bvh.THORAX_ESTIMATED if clip.is_thorax_estimated else ""
     if clip.motion.suffix.lower() == ".bvh":
-        return bvh.read(clip.motion, fps=clip.fps, source=source)
+        return _stretch(bvh.read(clip.motion, fps=clip.fps, source=source), clip)
     if clip.skeleton is None:
         raise PoseFormatError(
             f"its skeleton {clip.subject}.asf was expected beside it", file=clip.motion
@@ -126,7 +132,22 @@ def read_clip(
     skeleton = known[clip.skeleton]
     if isinstance(skeleton, PoseFormatError):
         raise skeleton
-    return asf_amc.read(clip.motion, skeleton, fps=clip.fps or CMU_FPS, source=source)
+    whole = asf_amc.read(clip.motion, skeleton, fps=clip.fps or CMU_FPS, source=source)
+    return _stretch(whole, clip)
+
+
+def _stretch(whole: PoseSequence, clip: Clip) -> PoseSequence:
+    """Take the clip's frames out of its file's."""
+    last = len(whole) if clip.last is None else clip.last
+    if (clip.first, last, clip.every) == (1, len(whole), 1):
+        return whole
+    if not clip.first <= last <= len(whole):
+        raise PoseFormatError(
+            f"its frames {clip.first} to {last} are asked for, and {len(whole)} are there",
+            file=clip.motion,
+        )
+    taken = whole.positions[clip.first - 1 : last : clip.every]
+    return whole.with_positions(taken, fps=whole.fps / clip.every)
 
 
 def _indexed(root: Path) -> tuple[Clip, ...]:
@@ -181,6 +202,9 @@ def _clip_of_row(root: Path, line: int, row: dict[str, str | None]) -> Clip:
         fps = -1.0
     if fps is not None and not 0 < fps < float("inf"):
         raise fail(f"the fps was expected to be a number above 0, not {fields['fps']!r}")
+    numbers = {name: fields[name] for name in ("first", "last", "every") if fields.get(name)}
+    if not all(n.isdecimal() and int(n) > 0 for n in numbers.values()):
+        raise fail(f"whole numbers above 0 were expected for first, last and every, not {numbers}")
     subject = fields.get("subject") or subject
     skeleton = root / fields["skeleton"] if fields.get("skeleton") else None
     return Clip(
@@ -193,6 +217,9 @@ def _clip_of_row(root: Path, line: int, row: dict[str, str | None]) -> Clip:
         split=split,  # type: ignore[arg-type]  # compared with both words above
         description=fields.get("description", ""),
         is_thorax_estimated=fields.get("bone_fix") == "thorax-estimated",
+        first=int(numbers.get("first", 1)),
+        last=int(numbers["last"]) if "last" in numbers else None,
+        every=int(numbers.get("every", 1)),
     )
 
 

@@ -33,6 +33,10 @@ LONGEST_WAIT_S = 60.0
 TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}
 
 
+class UnreachableError(PoseFormatError):
+    """All attempts are used up: the line or the server is out of order, not the file."""
+
+
 class _TryAgainError(Exception):
     """What was wrong may be over soon; the message says what it was."""
 
@@ -78,7 +82,8 @@ def download(
         silence_s: a server that sends nothing for so long counts as gone.
 
     Raises:
-        PoseFormatError: it can't be had, is not what it should be, or can't be written.
+        PoseFormatError: it can't be had (`UnreachableError`: for now), is not what it should be,
+            or can't be written.
     """
     path = Path(path)
     if path.is_file() and (sha256 is None or _digest(path) == sha256.lower()):
@@ -92,7 +97,7 @@ def download(
                 break
             except _TryAgainError as error:
                 if wait_s is None:
-                    raise PoseFormatError(
+                    raise UnreachableError(
                         f"it could not be downloaded in {len(waits_s) + 1} attempts: {error}; "
                         "what has arrived is kept, and the next attempt goes on from there",
                         file=url,

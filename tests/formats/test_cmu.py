@@ -181,3 +181,32 @@ def test_a_damaged_file_is_read_or_refused_but_never_crashes(
     path.write_text("".join(text), encoding="latin-1")
     for result in read_all(folder).values():
         assert isinstance(result, PoseSequence | PoseFormatError)
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ("0,4,1", "line 2: whole numbers above 0 were expected for first, last and every"),
+        ("1,4,x", "line 2: whole numbers above 0"),
+    ],
+)
+def test_a_stretch_that_is_none_is_refused(tmp_path: Path, row: str, says: str) -> None:
+    index = f"file,first,last,every\nsubjects/02/02_01.amc,{row}\n"
+    with pytest.raises(PoseFormatError, match=says):
+        cmu.find(write_cmu_folder(tmp_path / "cmu", index=index))
+
+
+def test_a_file_that_ends_before_its_stretch_is_named(tmp_path: Path) -> None:
+    index = "file,first,last,every\nsubjects/02/02_01.amc,2,6,1\n"
+    (error,) = read_all(write_cmu_folder(tmp_path / "cmu", index=index)).values()
+    assert isinstance(error, PoseFormatError)
+    assert "02_01.amc: its frames 2 to 6 are asked for, and 5 are there" in str(error)
+
+
+def test_a_stretch_is_cut_out_at_its_rate(tmp_path: Path) -> None:
+    index = "file,fps,first,last,every\nsubjects/02/02_01.amc,120,2,5,2\n"
+    (sequence,) = read_all(write_cmu_folder(tmp_path / "cmu", index=index)).values()
+    assert isinstance(sequence, PoseSequence)
+    assert sequence.fps == 60
+    whole = joints_by_the_letter(random_frames(1, 5))
+    np.testing.assert_allclose(sequence.positions, whole[[1, 3]], atol=0.01)
