@@ -136,7 +136,8 @@ def test_what_pages_import_at_start_up_leaves_torch_out() -> None:
 
     code = (
         "import sys, core.dataset, core.synthetic, core.formats.dataset_file, core.viz.browse,"
-        " core.workflows.open, core.workflows.lift, core.workflows.export;"
+        " core.workflows.open, core.workflows.lift, core.workflows.export,"
+        " core.workflows.launch, core.workflows.watch;"
         " sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -158,19 +158,29 @@ def start(order: Order) -> None:
     _spawn(order.folder, arguments(order), anew=True)
 
 
-def resume(folder: Path) -> None:
-    """Let a run go on from its last checkpoint, with its own options, and return at once.
+def resume(folder: Path, *, epochs: int | None = None) -> None:
+    """Let a run go on from its last state, with its own options, and return at once.
+
+    Args:
+        folder: the run's.
+        epochs: train to so many in all; also lets a run go on that is done.
 
     Raises:
-        PoseFormatError: there is none, it is still at it, or its folder can't be written.
+        PoseFormatError: there is none, it is still at it, it has nothing to go on from or to do,
+            or its folder can't be written.
     """
     run = runs.read_run(folder)
     if run.is_alive():
         raise PoseFormatError("the run is still going on", file=folder)
-    if not run.can_resume:
-        why = "it is done" if run.state == "done" else f"it has no {runs.STATE} to go on from"
-        raise PoseFormatError(f"can't be resumed: {why}", file=folder)
+    if not (folder / runs.STATE).is_file():
+        raise PoseFormatError(
+            f"can't be resumed: it has no {runs.STATE} to go on from", file=folder
+        )
+    if run.state == "done" and (epochs is None or epochs <= run.epochs):
+        raise PoseFormatError(f"can't be resumed: its {run.epochs} epochs are done", file=folder)
     spelled = ["train", f"--ckpt={folder.parent}", f"--exp={folder.name}", "--resume"]
+    if epochs is not None:
+        spelled.append(f"--epochs={epochs:d}")
     _spawn(folder, spelled, anew=False)
 
 

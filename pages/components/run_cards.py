@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -151,6 +152,7 @@ def details(watched: Watched) -> None:
         last = launch.checkpoint(run.folder, "last")
         if last is not None:
             browse(watched, last, "Last epoch in Browse", "last")
+    train_longer(watched)
     st.caption(frame.escape(str(run.folder)))
     st.code(run.command or "unknown", language="sh", wrap_lines=True)
     facts = (
@@ -171,6 +173,29 @@ def details(watched: Watched) -> None:
         height=200,
         key=f"options_{watched.name}",
     )
+
+
+def train_longer(watched: Watched) -> None:
+    """Offer more epochs of a run that is done, where its learning rate has not run out."""
+    run = watched.run
+    goes_on = options_of(run).get("schedule") == "stairs" and (run.folder / runs.STATE).is_file()
+    if run.status != "done" or not goes_on:
+        return
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+        epochs = st.number_input(
+            "Epochs in all",
+            min_value=run.epochs + 1,
+            value=2 * run.epochs,
+            key=f"longer_epochs_{watched.name}",
+        )
+        st.button(
+            "Train longer",
+            key=f"longer_{watched.name}",
+            icon=":material/resume:",
+            on_click=act,
+            args=(run.folder, partial(launch.resume, epochs=int(epochs))),
+            help="It goes on as if it had been meant to from the start.",
+        )
 
 
 def browse(watched: Watched, file: Path, label: str, which: str) -> None:

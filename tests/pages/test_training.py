@@ -196,6 +196,23 @@ def test_stop_reaches_the_run_and_the_page_says_that_it_still_stops(
     assert "stop_mine" not in keys(app)
 
 
+@pytest.mark.parametrize(("schedule", "offered"), [("stairs", True), ("one_cycle", False)])
+def test_a_run_that_is_done_can_train_longer_where_its_rate_allows(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, schedule: str, offered: bool
+) -> None:
+    options = {"name": "paper", "training": {"schedule": schedule}}
+    (made(folder / "mine", options=options) / runs.STATE).touch()
+    asked: list[tuple[Path, int]] = []
+    monkeypatch.setattr(launch, "resume", lambda where, epochs: asked.append((where, epochs)))
+    app = training(folder)
+    assert_fine(app)
+    assert ("longer_mine" in keys(app)) == offered
+    if offered:
+        app.number_input("longer_epochs_mine").set_value(8).run()
+        app.button("longer_mine").click().run()
+        assert asked == [(folder / "mine", 8)]
+
+
 def test_resume_is_handed_on_and_what_goes_wrong_is_said(folder: Path) -> None:
     (made(folder / "mine", "stopped") / runs.STATE).touch()
     app = training(folder)

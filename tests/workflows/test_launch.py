@@ -184,12 +184,29 @@ def test_a_name_whose_run_is_just_starting_is_taken(
 
 @pytest.mark.parametrize(
     ("state", "message"),
-    [("done", "it is done"), ("stopped", "no state.safetensors to go on from")],
+    [("done", "its 5 epochs are done"), ("stopped", "no state.safetensors to go on from")],
 )
 def test_what_has_nothing_to_go_on_is_not_resumed(tmp_path: Path, state: Any, message: str) -> None:
-    runs.write_run(Run(tmp_path, state))
+    runs.write_run(Run(tmp_path, state, epochs=5))
+    if state == "done":
+        (tmp_path / runs.STATE).touch()
+        with pytest.raises(PoseFormatError, match=message):
+            launch.resume(tmp_path, epochs=5)
     with pytest.raises(PoseFormatError, match=message):
         launch.resume(tmp_path)
+
+
+def test_a_run_that_is_done_goes_on_to_more_epochs(
+    tmp_path: Path, trainer: Callable[[str], None]
+) -> None:
+    folder = tmp_path / "runs" / "mine"
+    folder.mkdir(parents=True)
+    runs.write_run(Run(folder, "done", epochs=5))
+    (folder / runs.STATE).touch()
+    trainer("import sys\nprint(sys.argv[-2:])")
+    launch.resume(folder, epochs=9)
+    wait_until(lambda: launch.output(folder))
+    assert launch.output(folder) == "['--resume', '--epochs=9']"
 
 
 def test_a_run_that_goes_on_is_not_started_twice(tmp_path: Path) -> None:
