@@ -20,7 +20,7 @@ import numpy as np
 from core.cameras import Array
 from core.dataset import Dataset
 from core.errors import PoseFormatError
-from core.formats import fingerprint, human36m_cameras, human36m_takes
+from core.formats import cdf_structure, fingerprint, human36m_cameras, human36m_takes
 from core.formats.human36m_takes import GROUND_TRUTH, MOVING_16, MOVING_17, Seen, Take
 
 FEATURES = "MyPoseFeatures"
@@ -186,13 +186,16 @@ class _Opened:
         try:
             if self.file.stat().st_size > LARGEST_FILE:
                 raise PoseFormatError("too large for one take", file=self.file)
-            with self.file.open("rb") as opened:
-                start = opened.read(2)
+            content = self.file.read_bytes()
         except OSError as error:
             problem = f"can't be read ({error.strerror or error})"
             raise PoseFormatError(problem, file=self.file) from None
-        if start != b"\xcd\xf3" and start != b"\xcd\xf2":
+        if not content.startswith((b"\xcd\xf3", b"\xcd\xf2")):
             raise PoseFormatError("a CDF file was expected", file=self.file)
+        try:
+            cdf_structure.check(content)
+        except ValueError as error:
+            raise self._broken(error) from None
         import cdflib
 
         self.quiet = warnings.catch_warnings()
