@@ -38,12 +38,17 @@ def open_a_dataset() -> None:
             st.warning("Type the path of a folder or file first.")
             return
         st.session_state[ASKED] = str(pickers.path_typed(path))
-    if ASKED in st.session_state:
-        try:
-            open_or_ask(st.session_state[ASKED])
-        except PoseFormatError as error:
-            st.session_state.pop(ASKED, None)
-            st.error(frame.escape(str(error)), icon=":material/error:")
+
+
+def show_what_was_asked_for() -> None:
+    """Open what was asked for, below both forms: questions about an array need the width."""
+    if ASKED not in st.session_state:
+        return
+    try:
+        open_or_ask(st.session_state[ASKED])
+    except PoseFormatError as error:
+        st.session_state.pop(ASKED, None)
+        st.error(frame.escape(str(error)), icon=":material/error:")
 
 
 def open_or_ask(spec: str) -> None:
@@ -179,5 +184,6 @@ with left:
     cmu.offer()
 with right:
     open_a_checkpoint()
+show_what_was_asked_for()
 with st.expander("What ships: the two checkpoints' model card"):
     st.markdown(MODEL_CARD.read_text(encoding="utf-8"))

@@ -126,7 +126,7 @@ def mapped(path: Path, key: str) -> NDArray[Any]:
             raise PoseFormatError(f"has no array {key}", file=path) from None
         array: NDArray[Any] = found[key]
         return array
-    except (*NOT_AN_ARCHIVE, TypeError, SyntaxError, RecursionError, MemoryError):
+    except (*NOT_AN_ARCHIVE, *NOT_A_HEADER):
         raise PoseFormatError("is no NPZ file, or cut short", file=path, place=key) from None
     if dtype.hasobject:
         raise PoseFormatError("holds pickled objects, which are not read", file=path, place=key)
@@ -135,7 +135,10 @@ def mapped(path: Path, key: str) -> NDArray[Any]:
     if not math.prod(shape):
         return np.empty(shape, dtype)
     order: Literal["F", "C"] = "F" if fortran_order else "C"
-    return np.memmap(path, dtype, "r", offset, shape, order)
+    try:
+        return np.memmap(path, dtype, "r", offset, shape, order)
+    except (OSError, ValueError, OverflowError):
+        raise PoseFormatError("cut short", file=path, place=key) from None
 
 
 def check_sizes(members: Iterable[zipfile.ZipInfo], name: str) -> None:

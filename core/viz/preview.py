@@ -62,6 +62,6 @@ def still(sequence: PoseSequence, frame: int) -> go.Figure:
             xaxis=plain,
             yaxis=plain,
             zaxis=plain,
-            camera={"eye": {"x": 0.6, "y": -1.9, "z": 0.4}},
+            camera={"eye": {"x": 0.9, "y": -2.5, "z": 0.5}},
         )
     return figure

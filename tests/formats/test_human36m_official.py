@@ -136,3 +136,23 @@ def test_broken_cdf_files_are_told(tmp_path):
     writers.cdf(file, WALK.reshape(len(WALK), 96)[:, :51])
     with pytest.raises(PoseFormatError, match="96 numbers a frame"):
         human36m_official.read(folder)
+
+
+def test_counts_and_rings_that_would_never_end_are_refused(tmp_path):
+    # Found by the coverage-guided fuzzer: the library itself loops for as many as are announced.
+    folder = writers.official(tmp_path, {(9, "Walking"): WALK})
+    file = folder / "S9" / "MyPoseFeatures" / "D3_Positions" / "Walking.cdf"
+    whole = bytearray(file.read_bytes())
+    start = int.from_bytes(whole[20:28], "big")
+    for place, message in ((48, "attributes"), (56, "dimensions"), (60, "variables")):
+        damaged = bytearray(whole)
+        damaged[start + place : start + place + 4] = (2**31 - 1).to_bytes(4, "big")
+        file.write_bytes(damaged)
+        with pytest.raises(PoseFormatError, match=f"2147483647 {message} were announced"):
+            human36m_official.read(folder)
+    variable = int.from_bytes(whole[start + 20 : start + 28], "big")
+    index = int.from_bytes(whole[variable + 28 : variable + 36], "big")
+    whole[index + 12 : index + 20] = index.to_bytes(8, "big")
+    file.write_bytes(whole)
+    with pytest.raises(PoseFormatError, match="form a ring"):
+        human36m_official.read(folder)

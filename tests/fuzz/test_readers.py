@@ -145,9 +145,13 @@ def test_a_pickle_that_nests_itself_does_not_crash():
         targets.restricted_pickle.read_pickle(io.BytesIO(deep), "a")
 
 
-def test_a_header_that_ends_in_the_middle_is_told():
+def test_a_header_that_ends_in_the_middle_is_told(tmp_path):
     # Found by the coverage-guided fuzzer.
     header = b"{'descr': '<f8', 'shape': (3L"
     data = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header
     with pytest.raises(PoseFormatError, match="is no NPY array"):
         arrays.read_npy(data, "a")
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("part.npy", data)
+    with pytest.raises(PoseFormatError, match="is no NPZ file"):
+        arrays.mapped(tmp_path / "a.npz", "part")
