@@ -124,7 +124,7 @@ def as_csv(table: Table) -> str:
 
 
 def as_json(table: Table) -> str:
-    """Write a list of objects by the names of the columns, to the last digit; empty cells are null."""
+    """Write objects by the names of the columns, to the last digit; empty cells are null."""
     rows = [dict(zip(table.header, row, strict=True)) for row in table.rows if row]
     return json.dumps(
         [{k: None if v == "" else v for k, v in row.items()} for row in rows], indent=1
