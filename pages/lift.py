@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -10,13 +9,13 @@ import streamlit as st
 from core.viz.browse import browse_packet
 from core.viz.own import own_packet, preview
 from core.workflows import export, own
+from core.workflows.export_file import Shown
 from core.workflows.own import Material, UndecidedLayoutError
 from core.workflows.predict import Options, predict
-from pages.components import choice, frame, loaders, own_source, pickers, viewer
+from pages.components import choice, frame, loaders, own_source, pickers, take_along, viewer
 
 if TYPE_CHECKING:
     from core.sequence import PoseSequence
-    from core.workflows.lift import LiftedRecording
 
 RECOGNISED = "as recognised"
 
@@ -164,24 +163,6 @@ def show_preview(material: Material, layout: str | None, picked: int) -> None:
             st.rerun()
 
 
-def show_downloads(lifted: LiftedRecording) -> None:
-    """Offer what comes out as files."""
-    with st.popover("Download", icon=":material/download:", width="stretch"):
-        for label, make, suffix, mime in (
-            ("3D and 2D, CSV", export.csv_bytes, ".csv", "text/csv"),
-            ("3D and 2D, NPZ", export.npz_bytes, ".npz", "application/octet-stream"),
-        ):
-            st.download_button(
-                label,
-                partial(make, lifted),
-                export.file_name(lifted, suffix),
-                mime,
-                key=f"own_download{suffix}",
-                on_click="ignore",
-                width="stretch",
-            )
-
-
 def show_result(material: Material, sequence: PoseSequence, options: Options, spec: str) -> None:
     """Lift and show."""
     model = loaders.checkpoint(spec)
@@ -222,7 +203,8 @@ def show_result(material: Material, sequence: PoseSequence, options: Options, sp
     for note in notes:
         st.caption(frame.escape(note))
     with st.sidebar:
-        show_downloads(lifted)
+        shown = Shown(packet, lifted, prediction.poses, tuple(notes))
+        take_along.offer(shown, export.file_name(lifted, ""))
 
 
 frame.show("Lift your own")

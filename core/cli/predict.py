@@ -100,6 +100,7 @@ def run(options: argparse.Namespace) -> int:
     """Read, lift, write, and say what came out."""
     from core.cli.statistics import with_statistics
     from core.formats import keypoints
+    from core.workflows import footage
     from core.workflows.lift import PoseLifter
     from core.workflows.open import open_checkpoint
     from core.workflows.predict import Options, predict
@@ -114,6 +115,9 @@ def run(options: argparse.Namespace) -> int:
             raise PoseFormatError(problem, file=target)
         if not target.parent.is_dir():
             raise PoseFormatError("the folder to write into does not exist", file=target.parent)
+    if footage.matches(options.file):
+        # A file that is no film is told before PyTorch is loaded.
+        footage.length(options.file)
     lifter = with_statistics(
         PoseLifter(open_checkpoint(options.load), precision=options.precision),
         options.statistics,

@@ -197,6 +197,15 @@ def test_a_long_film_asks_which_part_is_meant(tmp_path, painted, monkeypatch):
     assert shown(page)["frames"] == 6
 
 
+def test_what_is_shown_can_be_taken_along_in_every_kind(tmp_path):
+    keypoints.write(tmp_path / "me.npz", PoseSequence(walker(), INPUT_16, "image", 25.0))
+    page = open_path(open_page(), tmp_path / "me.npz")
+    assert {b.key for b in page.get("download_button")} >= {"download_csv", "download_npz"}
+    page.button("take_along").click().run()
+    assert not page.exception
+    assert page.selectbox("take_as").options[0].startswith("BVH")
+
+
 def test_what_is_wrong_with_a_file_is_said_and_the_ways_in_stay(tmp_path, painted):
     (tmp_path / "song.mp4").write_bytes(sound())
     page = open_path(open_page(), tmp_path / "song.mp4")
