@@ -25,6 +25,7 @@ from typing import Any
 
 import torch
 
+from core.dataset import ACTIONS
 from core.store import ENVIRONMENT
 from tests.benchmarks.training import ROOT, runnable
 
@@ -118,14 +119,15 @@ def write_folder(source: Path, target: Path) -> None:
 
     inputs, outputs = read("test_2d"), read("test_3d")
     written: tuple[dict[Any, Any], dict[Any, Any]] = {}, {}
-    left = FRAMES
+    left, actions = FRAMES, itertools.cycle(ACTIONS)
     for turn in itertools.count():
         for subject, action, file in outputs:
             count = min(left, len(outputs[subject, action, file]))
             if not count:
                 break
-            take, _, rest = file.partition(".")
-            key = subject, action, f"{take} {turn}.{rest}"
+            # Every action in turn: the peer stops at one that has no recording.
+            named = next(actions)
+            key = subject, named, f"{named} {turn} {file}"
             written[0][key] = inputs[subject, action, file][:count]
             written[1][key] = outputs[subject, action, file][:count]
             left -= count
