@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 from dataclasses import replace
@@ -312,6 +313,8 @@ def run(options: argparse.Namespace) -> int:
             what = f"after step {last.step:,} of {last.steps:,}; --resume continues {asked.exp}"
         print(f"python -m core train: stopped {what}", file=sys.stderr)
         return 130
+    if int(os.environ.get("RANK", "0")) > 0:  # the first process of the same run tells
+        return 0
     figure = f", best test error {best:.1f} mm" if best < float("inf") else ""
     print(f"{asked.exp}: ckpt_best.safetensors, ckpt_last.safetensors{figure}")
     return 0

@@ -106,7 +106,7 @@ def train(run: TrainingRun) -> Iterator[Progress]:
     step under way: its state is saved, and a run with `resume` goes on from there.
 
     The same run on the same machine with the same number of threads gives the same weights,
-    interrupted or not.
+    interrupted or not. Of several processes that train together only the first one tells.
 
     Raises:
         PoseFormatError: the data can't be opened or does not suit the recipe, the folder holds
@@ -119,7 +119,7 @@ def train(run: TrainingRun) -> Iterator[Progress]:
     with joined(run.device) as (share, device):
         if share.rank > 0:
             saved = read_state(run.exp) if run.resume else None
-            yield from _as_helper(run, saved, share, device)
+            _help(run, saved, share, device)
             return
         saved = _left(run)
         record = _record(run, device, saved)
@@ -190,14 +190,13 @@ def _trained(
         raise KeyboardInterrupt
 
 
-def _as_helper(
-    run: TrainingRun, saved: Saved | None, share: Share, device: torch.device
-) -> Iterator[Progress]:
-    """Train in another process than the one that keeps the folder."""
+def _help(run: TrainingRun, saved: Saved | None, share: Share, device: torch.device) -> None:
+    """Train in another process than the one that keeps the folder, and tell nothing."""
     with stopping() as stop:
         training = _prepared(run, saved, share, device).training
         stop.by = training.stop
-        yield from training.run(report_steps=run.save_steps)
+        for _ in training.run():
+            continue
 
 
 @dataclass(frozen=True)

@@ -263,9 +263,12 @@ def test_two_processes_train_as_one_does(tmp_path: Path) -> None:
         )
         for rank in range(2)
     ]
+    said = []
     for process in started:
-        _, errors = process.communicate(timeout=240)
+        lines, errors = process.communicate(timeout=240)
         assert process.returncode == 0, errors.decode()
+        said.append(len(lines.splitlines()))
+    assert said == [21, 0], "one process tells"
     one, two = (checkpoint.load(tmp_path / name / LAST) for name in ("one", "two"))
     assert read_log(tmp_path / "two").epochs[-1].step == 100
     for name, tensor in one.state.items():
