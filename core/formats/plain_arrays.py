@@ -149,6 +149,8 @@ def shaped(found: Array, name: str) -> Array:
     positions[~np.isfinite(positions).all(axis=2)] = np.nan
     if not len(positions) or np.isnan(positions).all():
         raise PoseFormatError("there is no pose in it", file=name)
+    if not _extent(positions) > 0:
+        raise PoseFormatError("there is no pose in it: the joints lie on one point", file=name)
     return positions
 
 

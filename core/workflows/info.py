@@ -297,7 +297,14 @@ def _of_markers(path: Path) -> FileInfo:
 
 def _of_poses(path: Path) -> FileInfo:
     from core.formats import keypoints
+    from core.workflows import plain
 
+    if plain.is_bare(path):
+        try:
+            return _of_bare_array(path)
+        except PoseFormatError:
+            # No array of poses: what it holds can still be listed.
+            pass
     try:
         sequence = keypoints.read(path)
     except PoseFormatError as error:
@@ -314,6 +321,37 @@ def _of_poses(path: Path) -> FileInfo:
         odd=_odd_in(sequence),
         commands=(command,) if sequence.space == "image" else (),
     )
+
+
+def _of_bare_array(path: Path) -> FileInfo:
+    """Describe an array that says nothing of itself: what is told from it, what has to be said."""
+    from core.formats import plain_arrays
+    from core.workflows import plain
+
+    positions = plain_arrays.read_positions(path)
+    reading, undecided = plain.reading_of(path, {})
+    sequence = plain_arrays.to_sequence(positions, reading, str(path))
+    facts: dict[str, Fact] = {"array": f"{positions.shape}, without anything that says what it is"}
+    options = []
+    for option in ("joint_order", "unit", "axes"):
+        if option in undecided:
+            facts[option] = f"can't be told: {' or '.join(undecided[option])}"
+            options.append(f"--{option} {'|'.join(undecided[option])}")
+        else:
+            facts[option] = f"{getattr(reading, option)}, told from the numbers"
+            options.append(f"--{option} {getattr(reading, option)}")
+    facts["frames a second"] = f"not in it; {reading.fps:g} unless --fps says otherwise"
+    facts |= {"frames": len(positions), "complete frames": int(valid_frames(sequence).sum())}
+    asked = " ".join(options)
+    name = shlex.quote(str(path))
+    if sequence.space == "image":
+        commands = [f"python -m core predict {name} {asked} --out poses_3d.npz"]
+    else:
+        commands = [f"python -m core test --data_dir {name} {asked}"]
+    if sequence.space in ("camera", "root"):
+        commands.append(f"python -m core test --data_dir DATA --load {name}")
+    notes = ("shown as it would be read so; the app shows a still of it",) if undecided else ()
+    return FileInfo(str(path), "pose array", facts, notes, _odd_in(sequence), tuple(commands))
 
 
 def _out(folder: Path) -> str:

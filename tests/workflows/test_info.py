@@ -11,6 +11,7 @@ from core.formats import dataset_file, keypoints
 from core.sequence import PoseSequence
 from core.skeleton import H36M_17, INPUT_16
 from core.workflows.info import describe
+from tests.formats import field_writers as writers
 from tests.formats.test_keypoints import people, pixels
 from tests.toys import toy_checkpoint, toy_dataset
 
@@ -151,3 +152,45 @@ def test_an_empty_folder_and_no_file_are_told(tmp_path):
         describe(tmp_path)
     with pytest.raises(PoseFormatError, match="no such file or folder"):
         describe(tmp_path / "none")
+
+
+def test_a_bare_array_is_described_with_what_could_be_told(tmp_path):
+    world = writers.skeleton_32(20, 3)
+    camera = writers.camera_frame(world, writers.place(9, 0))[:, writers.MOVING]
+    path = tmp_path / "poses.npy"
+    np.save(path, camera / 1000)
+    found = describe(path)
+    assert found.layout == "pose array"
+    assert found.facts["unit"] == "m, told from the numbers"
+    assert found.commands == (
+        f"python -m core test --data_dir {path} --joint_order h36m17 --unit m --axes camera",
+        f"python -m core test --data_dir DATA --load {path}",
+    )
+    np.save(path, camera * (1, -1, -1))
+    found = describe(path)
+    assert "can't be told" in str(found.facts["axes"])
+    assert "--axes camera-y-up|world-y-up" in found.commands[0]
+    np.save(path, writers.project(world, writers.place(9, 0), 0)[:, writers.MOVING])
+    said = "--joint_order h36m17 --unit px --axes y-down --out poses_3d.npz"
+    assert describe(path).commands == (f"python -m core predict {path} {said}",)
+
+
+def test_swapped_sides_are_pointed_out(tmp_path):
+    world = writers.skeleton_32(20, 3)
+    camera = writers.camera_frame(world, writers.place(9, 0))[:, writers.MOVING]
+    np.save(tmp_path / "poses.npy", camera[:, list(H36M_17.flip_order)])
+    assert any(
+        "left and right seem to be swapped" in odd for odd in describe(tmp_path / "poses.npy").odd
+    )
+
+
+def test_folders_of_the_field_are_described_with_what_is_missing(tmp_path):
+    world = writers.skeleton_32(12, 3)
+    writers.videopose3d(tmp_path, {(9, "Walking"): world}, sources=("detectron_pt_coco",))
+    found = describe(tmp_path)
+    assert found.layout == "VideoPose3D's archives"
+    assert found.facts["2D sources"] == ["detectron: 4 of 4 recordings"]
+    assert any("metadata.xml" in note for note in found.notes)
+    assert any("no 3D" in odd for odd in found.odd)
+    official = writers.official(tmp_path / "official", {(9, "Walking"): world})
+    assert describe(official).facts["3D"] == "17 joints (human36m_17), mm, camera space"
