@@ -11,7 +11,7 @@ from core import tables
 from core.dataset import Dataset
 from core.published import is_human36m
 from core.viz import errors as figures
-from core.workflows import evaluate, measures, paper_table, results
+from core.workflows import evaluate, measures, paper_table, report, results
 from pages.components import choice, downloads, frame, judging, loaders, pickers, worst_list
 from pages.components import figure as figure_view
 from pages.components import paper_table as table_view
@@ -75,12 +75,29 @@ def show_measures(of: measures.Sums) -> None:
     """Show the other measures by action, what they mean, and the download."""
     st.subheader("Other measures by action", anchor=False)
     table = measures.as_table(of.by_action())
-    st.html(table_view.STYLE + table_view.plain_html(table))
+    table_view.show_plain(table)
     notes = measures.meanings(of.found)
     with st.expander("What the columns are"):
         st.markdown("\n".join(f"- {frame.escape(note)}" for note in notes))
     st.caption("17 joints, the root counted, whatever is chosen for the table above. " + notes[-1])
     downloads.offer(table, "measures_by_action", notes=notes, json=tables.as_json(table))
+
+
+def offer_report(data: Dataset, of: measures.Sums, found: Results, spec: str) -> None:
+    """Offer all of it as one HTML file; it is written when it is asked for."""
+    own = paper_table.own_rows(found.evaluation(), pickers.checkpoint_title(spec))
+    rows = (*paper_table.published_rows(data, 17), *own)
+    st.download_button(
+        "Report (one HTML file)",
+        lambda: report.write(data, of, rows),
+        "errors_by_action.html",
+        "text/html",
+        key="errors_report",
+        icon=":material/description:",
+        on_click="ignore",
+        help="The table, the measures, heatmaps, curve and worst frames of this checkpoint and "
+        "input, with the digests; opens anywhere without a network.",
+    )
 
 
 def show_figures(found: Results, protocol: results.Protocol, joint_set: JointSet, tag: str) -> None:
@@ -172,4 +189,5 @@ tag = data.digest[:8]
 show_table(data, rows, joint_set)
 show_figures(found, protocol, joint_set, tag)
 show_measures(judged)
+offer_report(data, judged, found, spec)
 worst_list.show(found, protocol, tag)

@@ -9,7 +9,7 @@ import torch
 
 from core.cameras import image_from_camera
 from core.checkpoint import Checkpoint
-from core.dataset import Dataset, Entry, Key, Recording
+from core.dataset import ACTIONS, TEST_SUBJECTS, Dataset, Entry, Key, Recording
 from core.human36m import PUBLISHED_INPUT, PUBLISHED_OUTPUT
 from core.model import Lifter, LifterConfig
 from core.rig import HUMAN36M_INTRINSICS, camera_at
@@ -78,4 +78,32 @@ def toy_dataset(*, statistics: bool = False, missing: bool = False) -> Dataset:
         digest="0123456789abcdef",
         splits={"S1": "train", "S9": "test", "S11": "test"},
         statistics={"gt": PUBLISHED_INPUT, "3d": PUBLISHED_OUTPUT} if statistics else {},
+    )
+
+
+def toy_human36m(*, frames: int = 2) -> Dataset:
+    """Make a data set that passes for Human3.6M by its names: two subjects, 15 actions, 4 cameras.
+
+    Its poses are random; only subjects, actions and cameras are as there.
+    """
+    cameras = {name: camera_at(name, HUMAN36M_INTRINSICS[name], azimuth_deg=70.0)
+               for name in HUMAN36M_INTRINSICS}  # fmt: skip
+    keys = [Key(subject, action, action, camera)
+            for subject in TEST_SUBJECTS for action in ACTIONS for camera in cameras]  # fmt: skip
+
+    def read(key: Key) -> Recording:
+        joints = toy_truth(key, frames)
+        seen = image_from_camera(joints[:, H36M_17.indices(INPUT_16.joints)], cameras[key.camera])
+        inputs = {"gt": PoseSequence(seen, INPUT_16, "image", 50.0, source="projection")}
+        truth = PoseSequence(joints, H36M_17, "camera", 50.0)
+        return Recording(key, inputs, truth, cameras[key.camera])
+
+    return Dataset(
+        id="toy36m",
+        title="Toy in Human3.6M's shape",
+        kind="recorded",
+        entries=tuple(Entry(key, frames, 50.0, ("gt",)) for key in keys),
+        read=read,
+        digest="fedcba9876543210",
+        splits=dict.fromkeys(TEST_SUBJECTS, "test"),
     )

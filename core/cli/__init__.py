@@ -1,4 +1,4 @@
-"""The command line: `python -m core test`, `predict`, `export` and others.
+"""The command line: `python -m core test`, `report`, `predict`, `export` and others.
 
 One file a command; each imports what is heavy only when it runs, so that --help is instant.
 Errors of files end here, as one line and exit code 2.
@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.cli import ablate, export, fetch, info, predict, prepare, robustness, test, train
+from core.cli import ablate, export, fetch, info, predict, prepare, report, robustness, test, train
 from core.cli.arguments import Parser, WrongUseError, underscored
 from core.errors import PoseFormatError
 
@@ -61,7 +61,7 @@ def _parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (test, robustness, predict, prepare, info, train, ablate, export, fetch):
+    for module in (test, report, robustness, predict, prepare, info, train, ablate, export, fetch):
         module.add_to(commands)
     return parser
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+from core.workflows.paper_html import table_html
 from core.workflows.paper_table import Row
-from pages.components.paper_table import table_html
 
 
 def test_published_rows_are_marked_and_say_where_they_come_from() -> None:
