@@ -28,6 +28,8 @@ LATEX_NAMES = str.maketrans(
         "~": r"\textasciitilde{}",
         "^": r"\textasciicircum{}",
         "·": r"\textperiodcentered{}",
+        "−": "$-$",
+        "×": r"$\times$",
         **{letter: f"\\{letter}" for letter in "&%$#_{}"},
     }
 )

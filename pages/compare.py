@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from core import tables
 from core.dataset import Dataset, Entry
 from core.viz.compare import Lifted, compare_packet, scatter
 from core.workflows import compare as comparing
 from core.workflows import export, export_file
-from pages.components import choice, frame, jobs, loaders, pickers, take_along, viewer
+from pages.components import choice, downloads, frame, jobs, loaders, pickers, take_along, viewer
 from pages.components import figure as figure_view
 
 if TYPE_CHECKING:
@@ -64,39 +65,38 @@ def what_differs(a: Side, b: Side) -> str:
     return f"B ({b.source}, “{b.checkpoint_title}”)"
 
 
-def rows(comparison: comparing.Comparison, protocol: pickers.Protocol) -> list[dict[str, Any]]:
-    """Lay out the table: one row an action, the average last."""
-    found = {**comparison.actions[protocol], "Average of actions": comparison.average[protocol]}
-    return [
-        {
-            "Action": action,
-            "A": d.a,
-            "B": d.b,
-            "B − A": d.change,
-            "from": None if d.interval is None else d.interval[0],
-            "to": None if d.interval is None else d.interval[1],
-            "Frames": d.frames,
-            "Sequences": d.sequences,
-        }
-        for action, d in found.items()
-    ]
+def as_table(comparison: comparing.Comparison, protocol: pickers.Protocol) -> tables.Table:
+    """Lay out the table: one row an action, the averages last; no interval is an empty cell."""
+    actions = comparison.actions[protocol]
+    found = {**actions, tables.AVERAGE: comparison.average[protocol]}
+    found[tables.ALL_FRAMES] = comparison.all_frames[protocol]
+    lines: list[tuple[tables.Cell, ...]] = []
+    for action, d in found.items():
+        low, high = d.interval or ("", "")
+        lines.append((action, d.a, d.b, d.change, low, high, d.frames, d.sequences))
+    heads = ("Action", "A (mm)", "B (mm)", "B − A (mm)", "95 % from", "95 % to")
+    return tables.Table((*heads, "Frames", "Sequences"), tuple(lines))
 
 
 def show_table(comparison: comparing.Comparison, protocol: pickers.Protocol) -> None:
     """Show the comparison by action, and say what the columns are."""
     mm = st.column_config.NumberColumn(format="%.1f")
     signed = st.column_config.NumberColumn(format="%+.1f")
-    table = rows(comparison, protocol)
+    table = as_table(comparison, protocol)
+    columns: dict[str, list[Any]] = {
+        name: [row[i] for row in table.rows] for i, name in enumerate(table.header)
+    }
+    for name in ("95 % from", "95 % to"):
+        # A column of numbers would say “None” where there is no interval.
+        columns[name] = [f"{x:+.1f}" if isinstance(x, float) else "–" for x in columns[name]]
     st.dataframe(
-        table,
+        columns,
         hide_index=True,
-        height=35 * (len(table) + 1) + 3,
+        height=35 * (len(table.rows) + 1) + 3,
         column_config={
-            "A": mm,
-            "B": mm,
-            "B − A": signed,
-            "from": st.column_config.NumberColumn("95 % from", format="%+.1f"),
-            "to": st.column_config.NumberColumn("95 % to", format="%+.1f"),
+            "A (mm)": mm,
+            "B (mm)": mm,
+            "B − A (mm)": signed,
             "Frames": st.column_config.NumberColumn(format="localized"),
         },
         key="comparison",
@@ -108,12 +108,16 @@ def show_table(comparison: comparing.Comparison, protocol: pickers.Protocol) -> 
         "The 95 % interval of B − A is a paired bootstrap over whole sequences, all cameras of a "
         "take together"
     )
-    if any(row["from"] is None for row in table):
-        spread += "; a single sequence has none"
+    if "–" in columns["95 % from"]:
+        spread += (
+            ". It takes two sequences or more: a single one says nothing of the spread, and the "
+            "average has an interval only if each of its actions has"
+        )
     st.caption(
         f"mm, 17 joints, the root counted; lower is better. Only frames that both A and B have."
         f"{skipped} {spread}."
     )
+    downloads.offer(table, "comparison", json=tables.as_json(table))
 
 
 def compare_test_set(data: Dataset, a: Side, b: Side, protocol: pickers.Protocol) -> None:
@@ -165,6 +169,14 @@ def follow(key: Hashable) -> None:
         st.rerun()
 
 
+def go_to_point() -> None:
+    """Send the viewer to the frame of the point that was clicked."""
+    points = st.session_state["scatter"]["selection"]["points"]
+    if points and "customdata" in points[0]:
+        found = points[0]["customdata"]
+        choice.store()["frame"] = str(found[0] if isinstance(found, list) else found)
+
+
 frame.show("Compare")
 with frame.errors_shown(), st.sidebar:
     data = pickers.pick_dataset()
@@ -209,7 +221,13 @@ with st.sidebar:
     )
 
 compare_test_set(data, a, b, view.protocol)
-figure = scatter(recording, *drawn, protocol=view.protocol)
+figure = scatter(recording, *drawn, protocol=view.protocol, at=state.frame)
 if figure is not None:
     st.subheader("2D error against 3D error, frame by frame", anchor=False)
-    figure_view.show(figure, "scatter", "2D error (px) against 3D error (mm), frame by frame")
+    st.caption("Click a point to see its frame above; the ring marks where the viewer stands.")
+    figure_view.show(
+        figure,
+        "scatter",
+        "2D error (px) against 3D error (mm), frame by frame",
+        on_select=go_to_point,
+    )

@@ -32,6 +32,7 @@ TABLES = st.lists(
     min_size=1,
 ).map(lambda rows: Table(("Action", "Error (mm)", "Frames"), tuple(rows)))
 HARD = Table(("Who & what", "100 % #1"), (("S9_Sitting · a|b\\c", 1.25), (), ("{~^$}", 1234)))
+SIGNS = Table(("Action", "B − A (mm)"), (("joint × camera", -0.5),))
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +128,7 @@ def test_latex_is_a_booktabs_tabular():
 
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="LaTeX is not on this machine")
 def test_latex_compiles(tmp_path, evaluation):
-    body = "\n\n".join(as_latex(table) for table in (HARD, errors_by_action(evaluation)))
+    body = "\n\n".join(as_latex(table) for table in (HARD, SIGNS, errors_by_action(evaluation)))
     (tmp_path / "table.tex").write_text(
         "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n"
         f"{body}\n\\end{{document}}\n",

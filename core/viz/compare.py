@@ -18,7 +18,7 @@ from core.sequence import PoseSequence
 from core.skeleton import INPUT_16
 from core.viz.packet import Errors, Heatmap, ImagePanel, Layer, Packet, Protocol, ScenePanel
 from core.viz.stage import DrawnSpace, set_stage
-from core.viz.style import DIVERGING, ERROR_LIMIT_PX
+from core.viz.style import DIVERGING, ERROR_LIMIT_PX, SIDE_COLORS
 
 # The 2D source that is no detector's: the others are measured against it.
 EXACT = "gt"
@@ -137,20 +137,23 @@ def input_errors(recording: Recording, source: str) -> Array | None:
 
 
 def scatter(
-    recording: Recording, a: Lifted, b: Lifted, *, protocol: Protocol = 1
+    recording: Recording, a: Lifted, b: Lifted, *, protocol: Protocol = 1, at: int | None = None
 ) -> go.Figure | None:
     """Draw each frame's 2D error (px) against its 3D error (mm), A and B apart.
 
     Each point carries its frame in `customdata`. At most 2,000 points; a side without 2D error
-    is left out, and without any side there is no figure.
+    is left out, and without any side there is no figure. The frame `at` has a ring around it.
     """
     figure = go.Figure()
+    rings: list[tuple[float, float]] = []
     for name, side in {"A": a, "B": b}.items():
         wrong_2d = input_errors(recording, side.source)
         if wrong_2d is None or side.errors is None:
             continue
         x, y = wrong_2d.mean(axis=1), side.errors[protocol].mean(axis=1)
         frames = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
+        if at is not None and at in frames:
+            rings.append((round(float(x[at]), 2), round(float(y[at]), 1)))
         if len(frames) > POINTS // 2:
             frames = frames[np.linspace(0, len(frames) - 1, POINTS // 2).astype(int)]
         if not len(frames):
@@ -171,11 +174,26 @@ def scatter(
         )
     if not figure.data:
         return None
+    both = len(figure.data) > 1
+    if rings:
+        figure.add_scatter(
+            x=[x for x, _ in rings],
+            y=[y for _, y in rings],
+            mode="markers",
+            name=f"frame {at}",
+            marker={
+                "symbol": "circle-open",
+                "size": 15,
+                "color": SIDE_COLORS["middle"],
+                "line": {"width": 3},
+            },
+            hoverinfo="skip",
+        )
     measure = "MPJPE" if protocol == 1 else "P-MPJPE"
     figure.update_layout(
         xaxis={"title": "2D error (px)", "rangemode": "tozero"},
         yaxis={"title": f"{measure} (mm)", "rangemode": "tozero"},
-        showlegend=len(figure.data) > 1,
+        showlegend=both or bool(rings),
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
         height=380,
     )

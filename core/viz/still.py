@@ -20,7 +20,7 @@ FloatArray = NDArray[np.floating[Any]]
 STYLE = """<style>
 .heat { overflow-x: auto; }
 .heat table { border-collapse: separate; border-spacing: 1px; font-size: 0.75rem; }
-.heat td { padding: 3px 6px; text-align: center; min-width: 2.6em; }
+.heat td { padding: 3px 6px; text-align: center; min-width: 2.6em; white-space: nowrap; }
 .heat th { padding: 3px 6px; font-weight: 400; text-align: right; white-space: nowrap; }
 .heat thead th { text-align: center; }
 .curve { width: 100%; max-width: 560px; height: auto; }

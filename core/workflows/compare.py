@@ -7,7 +7,7 @@ could lift and that have truth, so that each difference is of one and the same m
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -64,11 +64,13 @@ class Comparison:
     Attributes:
         actions: protocol -> action, in the paper's order -> difference.
         average: protocol -> mean of the actions, each counting once, as in the paper.
+        all_frames: protocol -> mean of the frames, its interval over all takes together.
         skipped: frames that one side or both could not judge.
     """
 
     actions: dict[Protocol, dict[str, Difference]]
     average: dict[Protocol, Difference]
+    all_frames: dict[Protocol, Difference]
     skipped: int
 
 
@@ -118,6 +120,9 @@ def compare(
         )
     actions: dict[Protocol, dict[str, Difference]] = {}
     average: dict[Protocol, Difference] = {}
+    all_frames: dict[Protocol, Difference] = {}
+    # As if all were one action: two takes are enough then, of whatever actions.
+    as_one = [replace(key, action="", take=f"{key.action}/{key.take}") for key in keys]
     for protocol in PROTOCOLS:
         sums = [
             (of_a[k][protocol - 1, both[k]].sum(), of_b[k][protocol - 1, both[k]].sum())
@@ -125,7 +130,8 @@ def compare(
         ]
         counts = [int(both[k].sum()) for k in keys]
         actions[protocol], average[protocol] = summarize(keys, np.array(sums), counts, seed=seed)
-    return Comparison(actions, average, skipped)
+        _, all_frames[protocol] = summarize(as_one, np.array(sums), counts, seed=seed)
+    return Comparison(actions, average, all_frames, skipped)
 
 
 def summarize(

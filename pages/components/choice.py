@@ -13,7 +13,8 @@ import streamlit as st
 
 STORE = "choice"
 FIELDS = (
-    "data", "checkpoint", "subject", "action", "take", "camera", "input", "protocol", "space",
+    "data", "checkpoint", "subject", "action", "take", "camera", "input", "protocol", "joints",
+    "space",
     "frame",
 )  # fmt: skip
 # What the Compare page asks twice, for A and for B, instead of once.

@@ -14,3 +14,27 @@ def test_two_inputs_stand_side_by_side_and_play_together(open_page, serve) -> No
     assert page.locator(".pv .js-plotly-plot").count() == 3
     assert viewer(page, "viewer.stats().fast")
     assert "Balancing" in page.locator(".pv").inner_text()
+
+
+def test_a_click_on_a_point_takes_the_viewer_to_its_frame(open_page, serve) -> None:
+    page = open_page(serve(APP), width=1440, height=2400)
+    wait_for_drawing(page)
+    page.get_by_role("link", name="Compare").click()
+    page.get_by_text("3D from B").wait_for(timeout=60_000)
+    plot = page.locator(".st-key-figure_scatter .js-plotly-plot")
+    plot.wait_for(timeout=60_000)
+    page.wait_for_timeout(1500)
+    before = viewer(page, "viewer.stats().frame")
+    # A point at the plot's edge has no neighbour that could be hit instead.
+    place, wanted = plot.evaluate("""plot => {
+      const trace = plot._fullData[0], xs = Array.from(trace.x), i = xs.indexOf(Math.max(...xs));
+      const { xaxis, yaxis, margin } = plot._fullLayout, box = plot.getBoundingClientRect();
+      return [[box.x + xaxis._offset + xaxis.d2p(xs[i]),
+               box.y + yaxis._offset + yaxis.d2p(trace.y[i])], trace.customdata[i]];
+    }""")
+    assert wanted != before
+    page.mouse.click(*place)
+    page.wait_for_function(f"() => location.search.includes('frame={wanted}')", timeout=20_000)
+    page.wait_for_timeout(1000)
+    assert viewer(page, "viewer.stats().frame") == wanted
+    assert plot.evaluate("plot => plot._fullData.at(-1).name") == f"frame {wanted}"

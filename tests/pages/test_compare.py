@@ -31,10 +31,17 @@ def test_it_opens_on_two_inputs_and_says_what_the_detector_costs(page: AppTest) 
 
 def test_balancing_is_summarized_at_once(page: AppTest) -> None:
     table = page.dataframe[0].value
-    assert list(table["Action"]) == ["Balancing", "Average of actions"]
-    assert list(table["Frames"]) == [400, 400]
-    change = table["B"] - table["A"]
-    assert list(change) == pytest.approx(list(table["B − A"]))
+    assert list(table["Action"]) == ["Balancing", "Average", "All frames"]
+    assert list(table["Frames"]) == [400, 400, 400]
+    change = table["B (mm)"] - table["A (mm)"]
+    assert list(change) == pytest.approx(list(table["B − A (mm)"]))
+    assert set(table["95 % from"]) == {"–"}, "a single take has no interval"
+    assert any("two sequences or more" in caption.value for caption in page.caption)
+
+
+def test_the_ring_stands_where_the_viewer_does(page: AppTest) -> None:
+    at = int(page.session_state["choice"]["frame"])
+    assert f'"name":"frame {at}"' in page.get("plotly_chart")[0].proto.spec
 
 
 def test_the_same_on_both_sides_says_what_to_do(page: AppTest) -> None:

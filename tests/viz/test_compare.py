@@ -62,3 +62,15 @@ def test_an_input_that_is_not_there_is_an_error() -> None:
     with pytest.raises(KeyError):
         other = lifted("gt")
         compare_packet(RECORDING, other, Lifted("openpose", other.prediction, None, None))
+
+
+def test_a_ring_marks_the_frame_of_the_viewer() -> None:
+    figure = scatter(RECORDING, lifted("gt"), lifted("hourglass"), at=1)
+    assert figure is not None
+    points, ring = figure.data[0], figure.data[-1]
+    place = list(points.customdata).index(1)
+    assert ring.name == "frame 1"
+    assert (ring.x[0], ring.y[0]) == (points.x[place], points.y[place])
+    elsewhere = scatter(RECORDING, lifted("gt"), lifted("hourglass"), at=9999)
+    assert elsewhere is not None
+    assert len(elsewhere.data) == 1

@@ -117,3 +117,16 @@ def test_the_sentence_adds_up() -> None:
     assert f"{abs(after - before):.1f} mm here ({before:.1f} → {after:.1f})" in said
     assert ("costs" in said) == (after > before)
     assert "makes no difference" in compare.verdict(of_a, of_a, 1, "It")
+
+
+def test_all_frames_have_an_interval_as_soon_as_two_takes_do() -> None:
+    """Each action of the toys has a single take with both inputs; together they have three."""
+    data, model = toy_dataset(), PoseLifter(toy_checkpoint())
+    found = compare.compare(data, compare.Side("gt", model), compare.Side("hourglass", model))
+    assert found.average[1].interval is None
+    every = found.all_frames[1]
+    assert every.interval is not None
+    assert every.interval[0] <= every.change <= every.interval[1]
+    weighted = sum(d.change * d.frames for d in found.actions[1].values()) / every.frames
+    assert every.change == pytest.approx(weighted)
+    assert every.sequences == sum(d.sequences for d in found.actions[1].values())
