@@ -41,7 +41,7 @@ def open_a_dataset() -> None:
 
 
 def show_what_was_asked_for() -> None:
-    """Open what was asked for, below both forms: questions about an array need the width."""
+    """Open what was asked for, above both forms: questions about an array need the width."""
     if ASKED not in st.session_state:
         return
     try:
@@ -178,12 +178,15 @@ def open_a_checkpoint() -> None:
 
 frame.show("Open files")
 st.title("Open files")
+# What was asked for is answered here, in the whole width and where one looks.
+answer = st.container()
 left, right = st.columns(2, gap="large")
 with left:
     open_a_dataset()
     cmu.offer()
 with right:
     open_a_checkpoint()
-show_what_was_asked_for()
+with answer:
+    show_what_was_asked_for()
 with st.expander("What ships: the two checkpoints' model card"):
     st.markdown(MODEL_CARD.read_text(encoding="utf-8"))

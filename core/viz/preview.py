@@ -12,6 +12,7 @@ from core.sequence import PoseSequence
 from core.viz.style import SIDE_COLORS
 
 HEIGHT_PX = 380
+PLAIN = {"showticklabels": False, "title": "", "showbackground": False}
 
 
 def still(sequence: PoseSequence, frame: int) -> go.Figure:
@@ -56,12 +57,12 @@ def still(sequence: PoseSequence, frame: int) -> go.Figure:
         figure.update_yaxes(autorange="reversed", scaleanchor="x", visible=False)
         figure.update_xaxes(visible=False)
     else:
-        plain = {"showticklabels": False, "title": "", "showbackground": False}
-        figure.update_scenes(
-            aspectmode="data",
-            xaxis=plain,
-            yaxis=plain,
-            zaxis=plain,
-            camera={"eye": {"x": 0.9, "y": -2.5, "z": 0.5}},
-        )
+        # One cube that holds the figure: nothing is cut off, and lengths compare.
+        low, high = np.nanmin(pose, axis=0), np.nanmax(pose, axis=0)
+        reach = 0.52 * float((high - low).max())
+        for axis, middle in zip("xyz", (low + high) / 2, strict=True):
+            figure.update_layout(
+                {f"scene_{axis}axis": {"range": [middle - reach, middle + reach], **PLAIN}}
+            )
+        figure.update_scenes(aspectmode="cube", camera={"eye": {"x": 0.6, "y": -1.7, "z": 0.35}})
     return figure

@@ -32,4 +32,9 @@ def test_3d_that_is_read_rightly_stands_upright(positions, space):
     (middle,) = (trace for trace in figure.data if trace.name == "middle")
     heights = np.asarray(middle.z, float)
     assert np.nanmax(heights) - np.nanmin(heights) > 500
-    assert figure.layout.scene.aspectmode == "data"
+    scene = figure.layout.scene
+    ranges = [scene[f"{axis}axis"].range for axis in "xyz"]
+    assert scene.aspectmode == "cube"
+    assert np.ptp([high - low for low, high in ranges]) < 1e-6, "lengths compare"
+    low, high = scene.zaxis.range
+    assert low < np.nanmin(heights) < np.nanmax(heights) < high, "nothing is cut off"
