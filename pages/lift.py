@@ -133,7 +133,7 @@ def show_preview(material: Material, layout: str | None, picked: int) -> None:
         return
     known = found.layout(layout)
     tracks = found.tracks
-    shown = own.clearest_frame(found)
+    shown = own.clearest_frame(found, picked)
     people = [track.points(found.frames)[shown] for track in tracks]
     figure = preview(
         people,

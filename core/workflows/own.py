@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from core.dataset import Dataset, Key, Pictures, Recording
 from core.errors import PoseFormatError
 from core.formats import detections, keypoints
@@ -148,9 +146,15 @@ def lifted_with(lifter: PoseLifter, material: Material) -> dict[str, str]:
     }
 
 
-def clearest_frame(found: Detections) -> int:
-    """Find the frame in which most points of most people are seen, the first of them."""
-    return int(np.argmax([(people[..., 2] > 0).sum() for people in found.frames]))
+def clearest_frame(found: Detections, track: int = 0) -> int:
+    """Find the frame in which most points of most people are seen, one of them in any case.
+
+    Args:
+        found: everybody.
+        track: index of the person who must be in it.
+    """
+    there = found.tracks[track].chosen
+    return max(there, key=lambda frame: ((found.frames[frame][..., 2] > 0).sum(), -frame))
 
 
 def _shown(pictures: Pictures | None, frames: int) -> Pictures | None:

@@ -141,7 +141,7 @@ def _from_camera() -> None:
         _offer_detector()
         return
     shot = st.camera_input(
-        "Stand so that the whole body is in the picture", key="own_camera", width="stretch"
+        "Stand so that the whole body is in the picture", key="own_camera", width=560
     )
     if shot is not None and shot.file_id != st.session_state.get("own_shot"):
         st.session_state["own_shot"] = shot.file_id

@@ -89,13 +89,19 @@ def test_fractions_become_px_once_the_size_is_known():
     np.testing.assert_allclose(sized.detections.frames[0], points * [1920, 1080, 1])
 
 
-def test_the_clearest_frame_shows_most_points_of_most_people():
-    unseen, half, whole = np.zeros((1, 33, 3)), np.zeros((1, 33, 3)), np.ones((1, 33, 3))
-    half[:, :17] = 1
-    nobody = np.zeros((0, 33, 3))
-    both = np.concatenate([whole, half])
-    found = Detections((nobody, unseen, whole, both, whole, both), "x", "x")
-    assert own.clearest_frame(found) == 3
+def test_the_clearest_frame_shows_most_points_and_the_person_who_is_picked():
+    def somebody(x: float, points: int = 33) -> np.ndarray:
+        body = np.random.default_rng(0).uniform(0, 100, (33, 3))
+        body[:, 0] += x
+        body[:, 2] = np.arange(33) < points
+        return body
+
+    a, b, c = somebody(0), somebody(5000), somebody(20000, 12)
+    hardly = [somebody(x, 5) for x in (0, 5000, 20000)]
+    frames = [[a], *[[a, b]] * 3, hardly, *[[a, c]] * 3]
+    found = Detections(tuple(np.stack(people) for people in frames), "x", "x")
+    clearest = [own.clearest_frame(found, track) for track in range(len(found.tracks))]
+    assert clearest == [1, 1, 5]
 
 
 def test_a_short_gap_is_filled_and_marked():
