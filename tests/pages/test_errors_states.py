@@ -1,4 +1,4 @@
-"""The page "Errors by action" on data of another kind: Human3.6M's shape, gaps, nothing to judge."""
+"""The page "Errors by action" on other data: in Human3.6M's shape, and with gaps."""
 
 from __future__ import annotations
 
