@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.browser.test_app import APP, viewer, wait_for_drawing
 
 
@@ -14,6 +16,14 @@ def test_two_inputs_stand_side_by_side_and_play_together(open_page, serve) -> No
     assert page.locator(".pv .js-plotly-plot").count() == 3
     assert viewer(page, "viewer.stats().fast")
     assert "Balancing" in page.locator(".pv").inner_text()
+
+
+def wait_for_ring(page: Any, frame: int) -> None:
+    """Wait until the scatter, drawn anew, marks a frame."""
+    plot = "document.querySelector('.st-key-figure_scatter .js-plotly-plot')"
+    page.wait_for_function(
+        f"() => {plot}?._fullData?.at(-1)?.name === 'frame {frame}'", timeout=20_000
+    )
 
 
 def test_a_click_on_a_point_takes_the_viewer_to_its_frame(open_page, serve) -> None:
@@ -35,6 +45,5 @@ def test_a_click_on_a_point_takes_the_viewer_to_its_frame(open_page, serve) -> N
     assert wanted != before
     page.mouse.click(*place)
     page.wait_for_function(f"() => location.search.includes('frame={wanted}')", timeout=20_000)
-    page.wait_for_timeout(1000)
+    wait_for_ring(page, wanted)
     assert viewer(page, "viewer.stats().frame") == wanted
-    assert plot.evaluate("plot => plot._fullData.at(-1).name") == f"frame {wanted}"
