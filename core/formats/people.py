@@ -76,23 +76,19 @@ def tracks(frames: Sequence[Array]) -> tuple[Track, ...]:
 
     What is seen for a moment only is left out, unless it is all there is.
     """
+    if all(len(people) <= 1 for people in frames):
+        return (follow(frames),) if any(len(people) for people in frames) else ()
     left = [list(range(len(people))) for people in frames]
     least = max(min(LEAST_FRAMES, len(frames)), LEAST_SHARE * len(frames))
     found: list[Track] = []
     while any(left) and len(found) < MOST_PEOPLE:
+        # Who is alone in what is left is not the same person all along for that.
         remaining = [people[rest] for people, rest in zip(frames, left, strict=True)]
-        track = follow(remaining)
-        chosen = {frame: left[frame][person] for frame, person in track.chosen.items()}
-        if found and len(chosen) < least:
-            # Paths come by their prominence: what follows may still be a longer, smaller one.
-            for frame, person in chosen.items():
-                left[frame].remove(person)
-            if sum(map(len, left)) < least:
-                break
-            continue
-        found.append(Track(chosen))
+        chosen = {frame: left[frame][person] for frame, person in _best_path(remaining).items()}
         for frame, person in chosen.items():
             left[frame].remove(person)
+        if not found or len(chosen) >= least:
+            found.append(Track(chosen))
     return tuple(found)
 
 

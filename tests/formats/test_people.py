@@ -76,3 +76,9 @@ def test_everyone_is_followed_and_a_flicker_is_left_out():
 def test_people_of_a_single_picture_are_all_there():
     frames = [np.stack([figure(300, 400), figure(900, 250, seed=1)])]
     assert [track.chosen for track in people.tracks(frames)] == [{0: 0}, {0: 1}]
+
+
+def test_two_who_come_one_after_the_other_beside_a_third_are_not_one_person():
+    third = figure(300, 400)
+    frames = [np.stack([third, figure(900 if i < 20 else 100, 250, seed=1)]) for i in range(40)]
+    assert [len(track) for track in people.tracks(frames)] == [40, 20, 20]
