@@ -82,6 +82,8 @@ def tracks(frames: Sequence[Array]) -> tuple[Track, ...]:
     least = max(min(LEAST_FRAMES, len(frames)), LEAST_SHARE * len(frames))
     found: list[Track] = []
     while any(left) and len(found) < MOST_PEOPLE:
+        if found and sum(map(len, left)) < least:
+            break
         # Who is alone in what is left is not the same person all along for that.
         remaining = [people[rest] for people, rest in zip(frames, left, strict=True)]
         chosen = {frame: left[frame][person] for frame, person in _best_path(remaining).items()}
