@@ -373,8 +373,14 @@ def append(folder: Path, line: Step) -> None:
         write_table(folder)
 
 
-def cut(folder: Path, step: int) -> None:
-    """Take from the log what was told after a step, as if the run had ended there.
+def cut(folder: Path, step: int, epochs: int) -> None:
+    """Take from the log what was told after a moment, as if the run had ended there.
+
+    Args:
+        folder: the run's.
+        step: the last step that counts.
+        epochs: how many were over. An epoch's line comes with its last step, but after it: a run
+            that was killed in between tells of that epoch once more.
 
     Raises:
         OSError: it can't be written.
@@ -383,7 +389,12 @@ def cut(folder: Path, step: int) -> None:
         text = (folder / LOG).read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         text = ""
-    kept = [said for said in _objects(text)[0] if said.get("step", 0) <= step]
+    kept = [
+        said
+        for said in _objects(text)[0]
+        if said.get("step", 0) <= step
+        and (said.get("kind") != "epoch" or said.get("epoch", 0) <= epochs)
+    ]
     write_whole(folder / LOG, "".join(json.dumps(said) + "\n" for said in kept).encode())
     write_table(folder)
 

@@ -122,10 +122,18 @@ def test_a_log_that_grows_is_read_on_and_one_that_was_cut_anew(tmp_path: Path) -
     assert known == Log((step(5), step(15, 2)), (epoch(1),), skipped=2)
     assert known == runs.read_log(tmp_path)
     assert follower.read() is known, "nothing new"
-    runs.cut(tmp_path, 10)
+    runs.cut(tmp_path, 10, 1)
     runs.append(tmp_path, step(11, 2))
     cut = Log((step(5), step(11, 2)), (epoch(1),), skipped=1)
     assert follower.read() == runs.read_log(tmp_path) == cut
+
+
+def test_an_epoch_that_was_told_of_but_not_kept_is_told_once(tmp_path: Path) -> None:
+    for line in (epoch(1), step(19, 2), epoch(2)):
+        runs.append(tmp_path, line)
+    runs.cut(tmp_path, runs.read_log(tmp_path).epochs[-1].step, 1)
+    assert [e.epoch for e in runs.read_log(tmp_path).epochs] == [1]
+    assert len(runs.read_log(tmp_path).steps) == 1
 
 
 def test_a_log_cut_at_a_step_goes_on_as_if_nothing_had_come_after(tmp_path: Path) -> None:
@@ -136,7 +144,7 @@ def test_a_log_cut_at_a_step_goes_on_as_if_nothing_had_come_after(tmp_path: Path
             runs.append(folder, line)
     for line in (step(15, 2), epoch(2)):
         runs.append(cut, line)
-    runs.cut(cut, 10)
+    runs.cut(cut, 10, 1)
     for name in (runs.LOG, runs.TABLE):
         assert (whole / name).read_bytes() == (cut / name).read_bytes()
     runs.append(cut, epoch(2))

@@ -107,7 +107,9 @@ def test_latex_has_no_character_that_it_would_read_as_its_own(table):
     for line in lines:
         cells = re.split(r"(?<!\\)&", line.removesuffix(r" \\"))
         assert len(cells) == 3
-        assert not re.search(r"(?<!\\)[%$#_]", line)
+        # A minus and a times sign are set as mathematics, which takes two dollars of our own.
+        text = line.replace("$-$", "").replace(r"$\times$", "")
+        assert not re.search(r"(?<!\\)[%$#_]", text)
 
 
 def test_latex_is_a_booktabs_tabular():

@@ -65,8 +65,8 @@ class RunFolder:
         """Where it is."""
         return self.run.folder
 
-    def begin(self, *, resumed_at: int | None) -> None:
-        """Make the folder anew, or cut its log where the run is resumed.
+    def begin(self, *, resumed_at: tuple[int, int] | None) -> None:
+        """Make the folder anew, or cut its log where the run is resumed: after steps and epochs.
 
         Raises:
             PoseFormatError: it can't be made or written.
@@ -84,12 +84,14 @@ class RunFolder:
                 for old in self.folder.glob(f"{EVENTS}*"):
                     old.unlink()
             else:
-                runs.cut(self.folder, resumed_at)
+                runs.cut(self.folder, *resumed_at)
                 best = runs.read_log(self.folder).best
                 if best is not None and best.test_mpjpe_mm is not None:
                     self.best_mm = best.test_mpjpe_mm
             if self.tensorboard:
-                self._events = _event_writer(self.folder, resumed_at)
+                self._events = _event_writer(
+                    self.folder, None if resumed_at is None else resumed_at[0]
+                )
         except OSError as error:
             raise _not_written(self.folder, error) from None
         self.note(self.run)

@@ -124,7 +124,11 @@ def train(run: TrainingRun) -> Iterator[Progress]:
         saved = _left(run)
         record = _record(run, device, saved)
         folder = RunFolder(record, run.half, run.pth_tar, run.tensorboard)
-        folder.begin(resumed_at=None if saved is None else int(saved.numbers["step"]))
+        folder.begin(
+            resumed_at=None
+            if saved is None
+            else (int(saved.numbers["step"]), int(saved.numbers["epoch"]))
+        )
         try:
             with stopping() as stop:
                 yield from _trained(run, saved, share, device, folder, stop)
