@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import struct
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -29,6 +28,7 @@ from core.framing import FRAMINGS, Framing
 from core.model import Lifter, LifterConfig
 from core.normalization import Statistics
 from core.skeleton import INPUT_16, OUTPUT_16_JOINTS
+from core.whole_file import write_whole
 
 FORMAT = "pose-baseline-lifter"
 VERSION = 1
@@ -138,16 +138,9 @@ def save(path: str | Path, checkpoint: Checkpoint, *, half: bool = False) -> Non
         for name, tensor in checkpoint.state.items()
     }
     data = safetensors.torch.save(stored, metadata=_metadata(checkpoint))
-    target = Path(path)
-    unfinished = target.with_name(target.name + ".part")
     try:
-        with unfinished.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(target)
+        write_whole(Path(path), data)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
         raise PoseFormatError(
             f"the checkpoint can't be written: {error.strerror}", file=path
         ) from error

@@ -25,6 +25,7 @@ from typing import Any, Literal, TypeVar, get_args
 
 from core.errors import PoseFormatError
 from core.processes import Process
+from core.whole_file import write_whole
 
 FORMAT, VERSION = "pose-baseline-run", 1
 RUN, LOG, TABLE = "run.json", "log.jsonl", "log.csv"
@@ -417,24 +418,6 @@ def write_table(folder: Path) -> None:
             + [epoch.by_action.get(action) for action in actions]
         )
     write_whole(folder / TABLE, file.getvalue().encode())
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Replace a file by another content at once; if that fails, the old one stays.
-
-    Raises:
-        OSError: it can't be written.
-    """
-    unfinished = path.with_name(path.name + ".part")
-    try:
-        with unfinished.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    except OSError:
-        unfinished.unlink(missing_ok=True)
-        raise
 
 
 def ended(run: Run, state: State, message: str = "") -> Run:

@@ -17,6 +17,7 @@ PURE = {"core.normalization", "core.framing", "core.metrics", "core.errors"}
 DATA = FOUNDATION | {"core.normalization", "core.dataset"}
 ALLOWED: dict[str, set[str]] = {
     "core": set(),
+    "core.whole_file": set(),
     "core.errors": set(),
     "core.skeleton": set(),
     "core.cameras": set(),
@@ -34,7 +35,8 @@ ALLOWED: dict[str, set[str]] = {
     "core.rig": DATA,
     "core.synthetic": DATA | {"core.rig", "core.synthetic", "core.human36m"},
     "core.formats": DATA | {"core.rig", "core.formats", "core.human36m", "torch"},
-    "core.checkpoint": PURE | {"core.model", "core.skeleton", "core.formats", "torch"},
+    "core.checkpoint": PURE | {"core.model", "core.skeleton", "core.formats", "core.whole_file",
+                        "torch"},
     "core.augmentation": PURE | {"core.skeleton", "core.cameras", "core.rig", "torch"},
     "core.samples": PURE | {"core.augmentation", "core.skeleton", "torch"},
     "core.training_config": set(),
@@ -49,7 +51,7 @@ ALLOWED: dict[str, set[str]] = {
     "core.store": {"core.errors"},
     "core.perturbation": {"core.framing", "core.skeleton", "core.augmentation", "torch"},
     "core.processes": set(),
-    "core.runs": {"core.errors", "core.processes"},
+    "core.runs": {"core.errors", "core.processes", "core.whole_file"},
     "core.detector": {"core.errors", "core.detector", "ai_edge_litert"},
     "core.workflows": {"core", "torch"},
     "core.cli": {"core"},

@@ -12,7 +12,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from core import checkpoint
+from core import checkpoint, whole_file
 from core.checkpoint import Checkpoint
 from core.errors import PoseFormatError
 from core.formats import reimplementation_checkpoint
@@ -133,7 +133,7 @@ def test_a_failed_save_keeps_the_old_file(saved: Path, monkeypatch: pytest.Monke
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    monkeypatch.setattr(whole_file.os, "fsync", full)
     with pytest.raises(PoseFormatError, match="can't be written: No space left on device"):
         checkpoint.save(saved, tiny())
     assert saved.read_bytes() == before

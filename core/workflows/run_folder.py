@@ -22,6 +22,7 @@ from core.errors import PoseFormatError
 from core.normalization import Statistics
 from core.runs import BEST, LAST, STATE, Epoch, Run, Step
 from core.training import Progress, Training
+from core.whole_file import write_whole
 
 FORMAT, VERSION = "pose-baseline-training-state", "1"
 
@@ -173,7 +174,7 @@ class RunFolder:
             {name: tensor.contiguous() for name, tensor in tensors.items()}, metadata=said
         )
         try:
-            runs.write_whole(self.folder / STATE, content)
+            write_whole(self.folder / STATE, content)
         except OSError as error:
             raise _not_written(self.folder / STATE, error) from None
 
