@@ -95,12 +95,18 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Evaluate and print."""
+    from concurrent.futures import ThreadPoolExecutor
+
     from core.cli.statistics import with_statistics
     from core.workflows import evaluate as evaluation
-    from core.workflows.lift import PoseLifter
-    from core.workflows.open import open_checkpoint, open_dataset
+    from core.workflows.open import open_dataset
 
     _say_what_has_no_effect(options)
+    # The weights and PyTorch, a second's work, come in while the data does.
+    ahead = ThreadPoolExecutor(1)
+    likely = options.load or ("detector" if options.use_hg else "gt")
+    lifter_ahead = ahead.submit(_lifter, likely, options)
+    ahead.shutdown(wait=False)
     with ProgressLine("opening", "steps") as line:
         dataset = open_dataset(
             with_reading(options.data_dir, options),
@@ -108,14 +114,12 @@ def run(options: argparse.Namespace) -> int:
         )
     source = evaluation.pick_source(dataset, options.input, detector=options.use_hg)
     split = None if options.split == "all" else options.split
-    # Wrong names are told before the weights are read.
+    # Wrong names are told before wrong weights.
     evaluation.chosen(
         dataset, source, subjects=options.subject, actions=options.action, split=split
     )
     load = options.load or ("gt" if source == evaluation.GROUND_TRUTH else "detector")
-    lifter = PoseLifter(
-        open_checkpoint(load), precision=options.precision, batch=options.test_batch
-    )
+    lifter = lifter_ahead.result() if load == likely else _lifter(load, options)
     lifter = with_statistics(lifter, options.statistics)
     out = None if options.out is None else _folder(options.out)
     choice = {"subjects": options.subject, "actions": options.action}
@@ -128,6 +132,18 @@ def run(options: argparse.Namespace) -> int:
     else:
         print(_report(result, found, dataset, lifter, source, options))
     return 0
+
+
+def _lifter(load: str, options: argparse.Namespace) -> PoseLifter:
+    """Load a checkpoint and make it ready."""
+    from core.workflows.lift import PoseLifter
+    from core.workflows.open import open_checkpoint
+
+    checkpoint = open_checkpoint(load)
+    lifter = PoseLifter(checkpoint, precision=options.precision, batch=options.test_batch)
+    if checkpoint.saved is None:
+        lifter.engine  # noqa: B018 - built at first use
+    return lifter
 
 
 def _measures(found: Results, options: argparse.Namespace) -> dict[str, dict[str, float | None]]:

@@ -49,14 +49,10 @@ import itertools
 import json
 import os
 import struct
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 
 from core.cameras import camera_from_world
 from core.dataset import Dataset, Key, Pictures, Recording
@@ -65,18 +61,16 @@ from core.formats.dataset_index import (
     FORMAT,
     NOT_THE_LAYOUT,
     Index,
-    Tensor,
     View,
     confidence_beside,
 )
+from core.formats.dataset_rows import Rows, RowsFile
 from core.formats.dataset_writer import Progress, Writer
 from core.sequence import PoseSequence
 from core.skeleton import H36M_17, INPUT_16
 
 # The longest header that safetensors itself accepts.
 LONGEST_HEADER = 100_000_000
-
-Rows = Callable[[str, int, int], NDArray[Any]]
 
 
 def matches(path: str | Path) -> bool:
@@ -131,19 +125,14 @@ def read(path: str | Path) -> Dataset:
             index does not fit its tensors.
     """
     path = Path(path)
-    with _opened(path) as file:
-        names = list(file.keys())
-        tensors = {
-            name: Tensor(slice_.get_dtype(), tuple(slice_.get_shape()))
-            for name, slice_ in zip(names, map(file.get_slice, names), strict=True)
-        }
-        index = Index(path, file.metadata() or {}, tensors)
+    file = RowsFile(path)
+    index = Index(path, file.metadata, file.tensors)
     return Dataset(
         id=str(path),
         title=index.title,
         kind=index.kind,
         entries=tuple(view.entry for view in index.views.values()),
-        read=lambda key: _load(index, key),
+        read=lambda key: _load(file, index, key),
         digest=index.digest,
         splits=index.splits,
         statistics=index.statistics,
@@ -152,38 +141,10 @@ def read(path: str | Path) -> Dataset:
     )
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """Map the file anew: an open map would keep a replaced file's space, and hide the new one."""
-    try:
-        with safe_open(path, framework="numpy") as file:
-            yield file
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise PoseFormatError(f"it can't be read: {reason}", file=path) from error
-    except SafetensorError as error:
-        raise PoseFormatError(
-            f"it is cut off or no safetensors file ({error})", file=path
-        ) from error
-
-
-def _load(index: Index, key: Key) -> Recording:
+def _load(file: RowsFile, index: Index, key: Key) -> Recording:
     """Read one recording's rows."""
     view = index.views[key]
-    with _opened(index.file) as file:
-        if (file.metadata() or {}).get("digest", "") != index.digest:
-            raise PoseFormatError(
-                "it was replaced after it was opened; open it again", file=index.file
-            )
-
-        def rows(tensor: str, first: int, count: int) -> NDArray[Any]:
-            if count:
-                array: NDArray[Any] = file.get_slice(tensor)[first : first + count]
-            else:  # safetensors refuses an empty slice at a tensor's end
-                array = np.zeros((0, *index.tensors[tensor].shape[1:]), dtype=np.float32)
-            array.flags.writeable = False
-            return array
-
+    with file.open() as rows:
         inputs = {
             source: PoseSequence(
                 rows(f"input_2d.{source}", view.offset, view.entry.frames),

@@ -16,6 +16,7 @@ import numpy as np
 from core.cameras import Camera, Distortion
 from core.dataset import Entry, Key
 from core.errors import PoseFormatError
+from core.formats.dataset_rows import Tensor
 from core.normalization import Statistics
 from core.skeleton import H36M_17, INPUT_16
 
@@ -86,14 +87,6 @@ class View:
     truth: Truth | None
     first_picture: int | None
     picture_size_px: tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """What safetensors' header says of a tensor."""
-
-    dtype: str
-    shape: tuple[int, ...]
 
 
 class Index:

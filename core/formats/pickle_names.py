@@ -70,22 +70,6 @@ class LongText(Sealed):
         self.content = content
 
 
-def latin1_of_utf8(content: bytes) -> bytes | None:
-    """Encode UTF-8 of letters up to 255 as latin1, without a text in between; None for others."""
-    codes = np.frombuffer(content, np.uint8)
-    leads = codes >= 0xC0
-    follows = (codes & 0xC0) == 0x80
-    high = codes == 0xC3
-    if not leads.any():
-        return None if follows.any() else content
-    pairs = not leads[-1] and not follows[0] and bool((leads[:-1] == follows[1:]).all())
-    if not pairs or not bool((leads == (high | (codes == 0xC2))).all()):
-        return None
-    shifted = codes.copy()
-    shifted[1:] += high[:-1].view(np.uint8) * np.uint8(0x40)
-    return shifted[~leads].tobytes()
-
-
 class PendingDtype(Sealed):
     """A NumPy dtype of plain numbers; the byte order comes with BUILD."""
 

@@ -35,6 +35,8 @@ FRAMES_TO_FIT = 150
 
 FileKey = tuple[str, str, str]
 Rows = dict[FileKey, NDArray[np.float32]]
+# Called with a file and how many of its bytes are dealt with.
+Tell = Callable[[Path, int], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +70,8 @@ def read(folder: str | Path, *, progress: Callable[[int, int], None] | None = No
 
     Args:
         folder: the folder, or one of the files in it.
-        progress: called with splits read and splits in all.
+        progress: called with megabytes read and taken in, and out of how many; it may raise to
+            stop.
 
     Raises:
         PoseFormatError: files are missing, damaged, or not what they should be.
@@ -80,10 +83,9 @@ def read(folder: str | Path, *, progress: Callable[[int, int], None] | None = No
     in_world = _is_of_world_frame(ankles)
     notes = [_world_frame_note(ankles)] if in_world else []
     found: dict[Literal["train", "test"], _Split] = {}
-    for done, name in enumerate(splits):
-        if progress is not None:
-            progress(done, len(splits))
-        found[name] = _read_split(folder, name, digest)
+    tell = _in_megabytes(files(folder), progress)
+    for name in splits:
+        found[name] = _read_split(folder, name, digest, tell)
     notes += [note for split in found.values() for note in split.notes]
 
     # Poses in world axes can't be projected, so they tell nothing about the 2D.
@@ -131,6 +133,23 @@ def read(folder: str | Path, *, progress: Callable[[int, int], None] | None = No
     )
 
 
+def _in_megabytes(read: list[Path], progress: Callable[[int, int], None] | None) -> Tell:
+    """Make what is called with a file's name, and how many of its bytes are dealt with.
+
+    Each byte counts twice: once read, once as numbers.
+    """
+    sizes = {path: path.stat().st_size for path in read}
+    in_all = 2 * sum(sizes.values())
+    done = dict.fromkeys(read, 0)
+
+    def tell(path: Path, dealt_with: int) -> None:
+        done[path] = dealt_with
+        if progress is not None:
+            progress(sum(done.values()) // 1_000_000, max(in_all // 1_000_000, 1))
+
+    return tell
+
+
 def _present_splits(folder: Path) -> list[Literal["train", "test"]]:
     if not folder.is_dir():
         raise PoseFormatError("no such folder", file=folder)
@@ -157,14 +176,14 @@ def _present_splits(folder: Path) -> list[Literal["train", "test"]]:
     return [split for split in SPLITS if here[split]]
 
 
-def _read_split(folder: Path, split: str, digest: Any) -> _Split:
-    inputs = _read_rows(folder / f"{split}_2d{SUFFIX}", 32, digest)
-    outputs = _read_rows(folder / f"{split}_3d{SUFFIX}", 48, digest)
+def _read_split(folder: Path, split: str, digest: Any, tell: Tell) -> _Split:
+    inputs = _read_rows(folder / f"{split}_2d{SUFFIX}", 32, digest, tell)
+    outputs = _read_rows(folder / f"{split}_3d{SUFFIX}", 48, digest, tell)
     detected_file = folder / f"{split}_2d_ft{SUFFIX}"
     notes = []
     detected: Rows = {}
     if detected_file.is_file():
-        detected = _read_rows(detected_file, 32, digest)
+        detected = _read_rows(detected_file, 32, digest, tell)
     else:
         notes.append(f"{detected_file.name} is not in the folder: {split} has no hourglass 2D.")
     for name, rows in ((f"{split}_2d", inputs), (f"{split}_3d", outputs)):
@@ -201,13 +220,18 @@ def _place(key: FileKey) -> str:
     return f"key ({', '.join(key)})"
 
 
-def _read_rows(path: Path, width: int, digest: Any) -> Rows:
-    found = restricted_pickle.read_torch_file(path)
+def _read_rows(path: Path, width: int, digest: Any, tell: Tell) -> Rows:
+    size = path.stat().st_size
+    found = restricted_pickle.read_torch_file(path, progress=lambda read: tell(path, read))
     if not isinstance(found, dict) or not found:
         problem = "a dict of poses by (subject, action, file) was expected"
         raise PoseFormatError(problem, file=path)
     result: Rows = {}
-    for key, rows in found.items():
+    in_all = len(found)
+    for done, key in enumerate([*found]):
+        # Half the memory: what was read goes as what is kept comes.
+        rows = found.pop(key)
+        tell(path, size + size * done // in_all)
         try:
             subject, action, file = key
             file_key = (f"S{int(subject)}", str(action), str(file).removesuffix(HOURGLASS_MARK))
@@ -229,6 +253,7 @@ def _read_rows(path: Path, width: int, digest: Any) -> Rows:
         result[file_key] = kept
         digest.update(repr((path.name, file_key, kept.shape)).encode())
         digest.update(kept.data)
+    tell(path, 2 * size)
     return result
 
 

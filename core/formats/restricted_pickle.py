@@ -15,7 +15,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, BinaryIO, ClassVar
+from typing import IO, Any, BinaryIO, ClassVar, cast
 
 from core.errors import PoseFormatError
 from core.formats.pickle_names import (
@@ -29,7 +29,6 @@ from core.formats.pickle_names import (
     Sealed,
     Storage,
     checked_key,
-    latin1_of_utf8,
 )
 
 Source = str | Path | BinaryIO
@@ -40,13 +39,20 @@ LEGACY_VERSION = 1001
 
 LONG_TEXT = 1 << 14
 
+# Called with how many bytes of a file have been read.
+Progress = Callable[[int], None]
 
-def read_torch_file(source: Source, name: str | None = None) -> Any:
+
+def read_torch_file(
+    source: Source, name: str | None = None, *, progress: Progress | None = None
+) -> Any:
     """Read an object that torch.save wrote, in its zip format or the older one.
 
     Args:
         source: a path, or a seekable binary file.
         name: how errors call it; the path where not given.
+        progress: called with the bytes read so far, after each long one of its parts; it may
+            raise to stop.
 
     Returns:
         The object: dicts, lists, tuples, numbers, strings; arrays and tensors as NumPy arrays.
@@ -55,18 +61,48 @@ def read_torch_file(source: Source, name: str | None = None) -> Any:
         PoseFormatError: not such a file, damaged, or it names a global that is not allowed.
     """
     with _opened(source, name) as (stream, label):
+        if progress is not None:
+            stream = cast(BinaryIO, _Heard(stream, progress))
         start = stream.read(4)
         stream.seek(0)
         if not start:
             raise PoseFormatError("the file is empty", file=label)
-        if start == b"PK\x03\x04":
-            return _read_zip(stream, label)
-        return _read_legacy(stream, label)
+        try:
+            return (_read_zip if start == b"PK\x03\x04" else _read_legacy)(stream, label)
+        except _StoppedError as stopped:
+            raise stopped.why from None
 
 
 def read_pickle(stream: IO[bytes], name: str) -> Any:
     """Read one plain pickle of containers, numbers and NumPy arrays; errors as above."""
     return _finished(_load(_Unpickler(stream, name), name), name)
+
+
+class _StoppedError(BaseException):
+    """Carries what a progress report raised past whoever takes errors for a damaged file."""
+
+    def __init__(self, why: Exception) -> None:
+        super().__init__()
+        self.why = why
+
+
+class _Heard:
+    """A file that says how far it has been read."""
+
+    def __init__(self, stream: BinaryIO, progress: Progress) -> None:
+        self._stream, self._progress = stream, progress
+
+    def read(self, size: int = -1) -> bytes:
+        content = self._stream.read(size)
+        if len(content) >= LONG_TEXT:
+            try:
+                self._progress(self._stream.tell())
+            except Exception as error:
+                raise _StoppedError(error) from None
+        return content
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 @contextmanager
@@ -194,17 +230,19 @@ class _Unpickler(pickle._Unpickler):
         self.append(frozenset(checked_key(member) for member in self.pop_mark()))
 
     def load_binunicode(self) -> None:
-        """Read a text; a long one is bytes in disguise, and stays so until somebody needs text.
+        """Read a text; a long one is bytes in disguise, and is kept as bytes.
 
-        Python 3 writes bytes into protocol 2 as latin1 text in UTF-8. Decoding gigabytes of it
-        only to encode them again is what reading such a file would mostly do.
+        Python 3 writes bytes into protocol 2 as latin1 text in UTF-8.
         """
         (length,) = struct.unpack("<I", self.read(4))
-        content = self.read(length)
-        if length < LONG_TEXT or (plain := latin1_of_utf8(content)) is None:
-            self.append(str(content, "utf-8", "surrogatepass"))
-        else:
-            self.append(LongText(plain))
+        text = str(self.read(length), "utf-8", "surrogatepass")
+        if length >= LONG_TEXT:
+            try:
+                self.append(LongText(text.encode("latin1")))
+                return
+            except UnicodeEncodeError:  # a text after all
+                pass
+        self.append(text)
 
     dispatch[pickle.BINUNICODE[0]] = load_binunicode
     dispatch[pickle.SETITEM[0]] = load_setitem

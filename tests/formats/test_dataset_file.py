@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -239,6 +240,26 @@ def test_a_file_that_changed_since_it_was_opened_is_not_mixed_up(tmp_path: Path)
     dataset = dataset_file.read(path)
     write(path, walk(frames=2, seed=1))
     with pytest.raises(PoseFormatError, match="it was replaced after it was opened"):
+        dataset.load(dataset.entries[0].key)
+
+
+def test_a_file_with_another_time_but_the_same_content_goes_on_as_it_was(tmp_path: Path) -> None:
+    path = write(tmp_path / "a", walk())
+    dataset = dataset_file.read(path)
+    key = dataset.entries[0].key
+    before = dataset.load(key)
+    os.utime(path, (1e9, 1e9))
+    for _ in range(2):
+        assert dataset.load(key).inputs["gt"].digest == before.inputs["gt"].digest
+
+
+def test_a_file_cut_off_after_it_was_opened_is_told(tmp_path: Path) -> None:
+    path = write(tmp_path / "a", walk())
+    dataset = dataset_file.read(path)
+    seen = path.stat()
+    with path.open("r+b") as file:
+        file.truncate(seen.st_size - 100)
+    with pytest.raises(PoseFormatError, match="it is cut off"):
         dataset.load(dataset.entries[0].key)
 
 

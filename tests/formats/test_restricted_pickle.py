@@ -270,24 +270,36 @@ def test_a_missing_file_is_named(tmp_path: Path):
         restricted_pickle.read_torch_file(tmp_path / "none.pth.tar")
 
 
-@given(st.text(st.characters(max_codepoint=0x2FF), max_size=40))
-def test_long_text_is_brought_to_latin1_as_python_does(text):
-    from core.formats.pickle_names import latin1_of_utf8
-
-    try:
-        expected = text.encode("latin1")
-    except UnicodeEncodeError:
-        expected = None
-    assert latin1_of_utf8(text.encode() or b"a") == (expected or (b"a" if not text else None))
+@pytest.mark.parametrize("letter", ["é", "ă", "a"])
+def test_a_long_text_is_read_as_it_was_written(letter):
+    text = letter * 20_000
+    found = restricted_pickle.read_pickle(io.BytesIO(pickle.dumps([text, text], 2)), "a")
+    assert found == [text, text]
 
 
-@given(st.binary(min_size=1, max_size=40))
-def test_bytes_that_are_no_text_are_left_to_python(content):
-    from core.formats.pickle_names import latin1_of_utf8
+def test_long_bytes_that_are_no_text_are_refused():
+    data = pickle.dumps("a" * 20_000, 2).replace(b"aaaa", b"\xff\xffaa", 1)
+    with pytest.raises(PoseFormatError, match=r"damaged or cut off \(UnicodeDecodeError"):
+        restricted_pickle.read_pickle(io.BytesIO(data), "a")
 
-    found = latin1_of_utf8(content)
-    if found is not None:
-        assert found.decode("latin1").encode("utf-8") == content
+
+@pytest.mark.parametrize("is_zip", [True, False], ids=["zip", "legacy"])
+def test_progress_tells_how_far_a_file_is_read_and_may_stop_it(tmp_path, is_zip):
+    path = tmp_path / "a.pth.tar"
+    arrays = {n: np.random.default_rng(n).normal(size=(3000, 32)) for n in range(3)}
+    torch.save(arrays, path, _use_new_zipfile_serialization=is_zip)
+    told: list[int] = []
+    found = restricted_pickle.read_torch_file(path, progress=told.append)
+    np.testing.assert_array_equal(found[2], arrays[2])
+    assert len(told) == 3, "after each of the long parts"
+    assert told == sorted(told)
+    assert 0.9 * path.stat().st_size < told[-1] <= path.stat().st_size
+
+    def stop(_: int) -> None:
+        raise ArithmeticError("enough")
+
+    with pytest.raises(ArithmeticError, match="enough"):
+        restricted_pickle.read_torch_file(path, progress=stop)
 
 
 def test_an_array_written_as_long_text_is_read_to_the_bit(tmp_path):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from core.dataset import Key
 from core.errors import PoseFormatError
 from core.formats import videopose3d
 from core.store import Store
-from core.workflows import converted
+from core.workflows import conversion, converted
 from core.workflows.open import open_dataset
 from tests.formats import field_writers as writers
 
@@ -31,7 +33,7 @@ def folder(tmp_path, monkeypatch):
 
 def opened_without_reading(folder, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(videopose3d, "read", lambda *_, **__: pytest.fail("it was read again"))
+        patch.setattr(conversion, "keep_elsewhere", lambda *_: pytest.fail("it was read again"))
         return open_dataset(folder)
 
 
@@ -60,6 +62,39 @@ def test_progress_tells_reading_then_converting(folder):
     open_dataset(folder, progress=lambda *step: told.append(step))
     assert told[0][0] == "reading"
     assert told[-1] == ("converting", 4 * (24 + 15), 4 * (24 + 15))
+
+
+def test_memory_of_a_conversion_goes_with_its_process(folder, monkeypatch):
+    monkeypatch.setattr(videopose3d, "read", lambda *_, **__: pytest.fail("it was read here"))
+    assert len(open_dataset(folder).entries) == 8
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [("import sys; sys.exit(3)", "exit code 3"), ("raise OSError('no luck')", "no luck"),
+     ("import os; os.kill(os.getpid(), 9)", "where memory runs out")],
+    ids=["silent", "with a word", "killed"],
+)  # fmt: skip
+def test_a_conversion_that_dies_is_told(folder, monkeypatch, tmp_path, program, said):
+    started = subprocess.Popen
+    monkeypatch.setattr(
+        subprocess, "Popen", lambda _, **k: started([sys.executable, "-c", program], **k)
+    )
+    with pytest.raises(PoseFormatError, match=f"its conversion broke off: .*{said}"):
+        open_dataset(folder)
+
+
+def test_a_conversion_asked_to_end_takes_its_files_away(folder, tmp_path):
+    steps = []
+
+    def stop(*step):
+        steps.append(step)
+        raise ArithmeticError("stopped by a visitor")
+
+    with pytest.raises(ArithmeticError, match="stopped by a visitor"):
+        open_dataset(folder, progress=stop)
+    assert len(steps) == 1
+    assert list((tmp_path / "cache" / "converted").iterdir()) == []
 
 
 @pytest.mark.parametrize("change", ["content", "time", "another file"])
