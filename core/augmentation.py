@@ -21,7 +21,8 @@ Range = tuple[float, float]
 
 FLIP_17 = list(H36M_17.flip_order)
 INPUT_FROM_17 = H36M_17.indices(INPUT_16.joints)
-HIP, THORAX = H36M_17.indices(["hip", "thorax"])
+HIP, THORAX, NECK, HEAD = H36M_17.indices(["hip", "thorax", "neck", "head"])
+SHOULDERS = (H36M_17.index("right_shoulder"), H36M_17.index("left_shoulder"))
 
 # Each limb's joints from the trunk outwards, and the pair of joints that its trunk's side runs
 # along.
@@ -120,6 +121,37 @@ def mix_limbs(poses: Tensor, share: float, generator: torch.Generator) -> Tensor
         placed = poses[:, joints[:1]] + moved
         mixed[:, joints] = torch.where(chosen[:, None, None], placed, poses[:, joints])
     return mixed
+
+
+# People look at their hands, their feet and each other; those of motion capture look ahead. How
+# far heads are bowed (mean, standard deviation), and leant to a side (standard deviation).
+BOWED_DEG, LEANT_DEG = (15.0, 20.0), 8.0
+
+
+def turn_heads(poses: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Let some people (B, 17, 3) look elsewhere, mostly down: the head turns, the neck by half.
+
+    Args:
+        poses: in the world, mm.
+        share: how many of them.
+        generator: decides who, and by how much.
+    """
+    count = len(poses)
+    chosen = torch.rand(count, generator=generator, device=generator.device) < share
+    mean, spread = BOWED_DEG
+    bowed = torch.deg2rad(mean + spread * normal([count], generator)) * chosen
+    leant = torch.deg2rad(LEANT_DEG * normal([count], generator)) * chosen
+    axes = trunk_axes(poses, SHOULDERS)
+
+    def turned(bone: Tensor, part: float) -> Tensor:
+        R = axes @ rotation(0, -part * bowed) @ rotation(1, part * leant) @ axes.transpose(1, 2)
+        return turn(bone[:, None], R)[:, 0]
+
+    elsewhere = poses.clone()
+    neck = poses[:, THORAX] + turned(poses[:, NECK] - poses[:, THORAX], 0.5)
+    elsewhere[:, NECK] = neck
+    elsewhere[:, HEAD] = neck + turned(poses[:, HEAD] - poses[:, NECK], 1.0)
+    return torch.where(chosen[:, None, None], elsewhere, poses)
 
 
 def trunk_axes(poses: Tensor, across: tuple[int, int]) -> Tensor:

@@ -24,6 +24,7 @@ from core.augmentation import (
     normal,
     rotation,
     turn_about_vertical,
+    turn_heads,
     vary_bones,
 )
 from core.framing import Framing, frame, size_px
@@ -129,6 +130,7 @@ class Views:
         turn: turn each pose about the world's vertical axis (`AnyCamera` always does).
         bones: spread of bone lengths, see `augmentation.vary_bones`; 0 leaves bodies as they are.
         limbs: share of limbs exchanged between poses, see `augmentation.mix_limbs`.
+        heads: share of people whose head is turned, see `augmentation.turn_heads`.
         detector: None for exact 2D.
         views: how often an epoch shows each pose to `AnyCamera`.
         jitter_deg: turn each camera of a rig by so much about its own axes, anew for each sample
@@ -143,6 +145,7 @@ class Views:
     turn: bool = False
     bones: float = 0.0
     limbs: float = 0.0
+    heads: float = 0.0
     detector: Detector | None = None
     views: int = 4
     jitter_deg: float = 0.0
@@ -162,6 +165,8 @@ class Views:
             poses = mirror_half(poses, generator)
         if self.limbs:
             poses = mix_limbs(poses, self.limbs, generator)
+        if self.heads:
+            poses = turn_heads(poses, self.heads, generator)
         if self.bones:
             poses = vary_bones(poses, self.bones, generator)
         if isinstance(self.cameras, AnyCamera):

@@ -18,6 +18,7 @@ from core.augmentation import (
     rotation,
     trunk_axes,
     turn_about_vertical,
+    turn_heads,
     vary_bones,
 )
 from core.cameras import camera_from_world, image_from_camera
@@ -57,6 +58,40 @@ def test_mirroring_keeps_bones_and_exchanges_sides() -> None:
     torch.testing.assert_close(mirrored[:, right, 1:], poses[:, left, 1:])
     torch.testing.assert_close(mirrored[:, right, 0], -poses[:, left, 0])
     torch.testing.assert_close(mirrored[:, :1].norm(dim=-1), poses[:, :1].norm(dim=-1))
+
+
+def test_a_share_of_heads_is_turned_and_nothing_else_moves() -> None:
+    poses = people(2000)
+    turned = turn_heads(poses, 0.6, generator())
+    moved = (turned - poses).norm(dim=-1) > 1e-3
+    others = [i for i, joint in enumerate(H36M_17.joints) if joint not in ("neck", "head")]
+    assert not moved[:, others].any()
+    assert 0.55 < float(moved[:, H36M_17.index("head")].float().mean()) < 0.65
+    assert torch.equal(turn_heads(poses, 0.0, generator()), poses)
+
+
+def test_turned_heads_keep_their_bones_and_look_down_on_the_whole_wherever_people_face() -> None:
+    poses = turn_about_vertical(people(4000), generator(5))
+    turned = turn_heads(poses, 1.0, generator())
+    torch.testing.assert_close(bone_lengths(turned), bone_lengths(poses), rtol=1e-4, atol=0.05)
+    axes = trunk_axes(poses, (H36M_17.index("right_shoulder"), H36M_17.index("left_shoulder")))
+
+    def of_the_trunk(bone: torch.Tensor) -> torch.Tensor:
+        """Right, forward, up."""
+        return torch.einsum("bji,bj->bi", axes, bone)
+
+    head, neck, thorax = (H36M_17.index(joint) for joint in ("head", "neck", "thorax"))
+    before = of_the_trunk(poses[:, head] - poses[:, neck])
+    after = of_the_trunk(turned[:, head] - turned[:, neck])
+    pitch = torch.rad2deg(
+        torch.atan2(after[:, 1], after[:, 2]) - torch.atan2(before[:, 1], before[:, 2])
+    )
+    assert float(pitch.median()) == pytest.approx(15, abs=2), "degrees forward"
+    of_neck = of_the_trunk(turned[:, neck] - turned[:, thorax])
+    forward = torch.rad2deg(torch.atan2(of_neck[:, 1], of_neck[:, 2])).median()
+    assert float(forward) == pytest.approx(7.5, abs=2), "the neck by half"
+    sideways = (after - before)[:, 0]
+    assert abs(float(sideways.median())) < 2, "mm: as often to the left as to the right"
 
 
 def test_about_half_of_a_batch_is_mirrored() -> None:

@@ -109,7 +109,7 @@ def test_a_last_sample_alone_is_left_out_since_batch_norm_cant_use_it() -> None:
 
 def test_a_seed_decides_the_whole_run() -> None:
     network = dataclasses.replace(TINY, dropout=0.5)
-    samples = Views(people(16), AnyCamera(), "person", flip=True, limbs=0.5, bones=0.1,
+    samples = Views(people(16), AnyCamera(), "person", flip=True, limbs=0.5, heads=0.5, bones=0.1,
                     detector=Detector())  # fmt: skip
     results = []
     for seed in (3, 3, 4):
@@ -237,7 +237,7 @@ def same(one: Training, other: Training) -> bool:
     return all(torch.equal(a, b) for a, b in pairs)
 
 
-VARIED = Views(people(24), AnyCamera(), "person", flip=True, limbs=0.5, bones=0.1,
+VARIED = Views(people(24), AnyCamera(), "person", flip=True, limbs=0.5, heads=0.5, bones=0.1,
                detector=Detector(), views=3)  # fmt: skip
 
 

@@ -20,8 +20,8 @@ class Exposure:
             projects the 3D with the recordings' own cameras; "any" with cameras drawn at random.
         source: the 2D source that is taken as it is, and with which the network is tested.
         framing: how 2D px are prepared.
-        flip, turn, bones, limbs, views, jitter_deg, noise_px: see `samples.Views`; `flip` and
-            `noise_px` also vary recorded samples.
+        flip, turn, bones, limbs, heads, views, jitter_deg, noise_px: see `samples.Views`; `flip`
+            and `noise_px` also vary recorded samples.
         frame: the axes of the 3D: the camera's, as published, or the world's, for the ablation.
         actions: the only actions to train and test on; None for all.
         at_most: train on so many recorded samples at most, evenly spaced; None takes all.
@@ -35,6 +35,7 @@ class Exposure:
     turn: bool = False
     bones: float = 0.0
     limbs: float = 0.0
+    heads: float = 0.0
     views: int = 4
     detector: bool = False
     jitter_deg: float = 0.0
@@ -77,7 +78,7 @@ FAST = TrainingConfig(
     average=0.999,
     test_at_most=20_000,
 )
-GENERAL = Exposure("any", framing="person", flip=True, bones=0.05, limbs=0.2)
+GENERAL = Exposure("any", framing="person", flip=True, bones=0.05, limbs=0.2, heads=0.6)
 RECIPES: Mapping[str, Recipe] = {
     recipe.name: recipe
     for recipe in (

@@ -60,6 +60,7 @@ def training_samples(dataset: Dataset, exposure: Exposure) -> Samples:
         turn=exposure.turn,
         bones=exposure.bones,
         limbs=exposure.limbs,
+        heads=exposure.heads,
         detector=Detector() if exposure.detector else None,
         views=exposure.views,
         jitter_deg=exposure.jitter_deg,
