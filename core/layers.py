@@ -25,23 +25,30 @@ class Linear(nn.Linear):
         """Map (B, inputs) to (B, outputs)."""
         # A graph that is traced for export keeps PyTorch's public operation.
         working = self.training or torch.is_inference_mode_enabled()
-        if working and x.dim() == 2 and _suits_onednn(x):
+        if working and x.dim() == 2 and self._takes(x):
             out: Tensor = _Product.apply(x, self.weight, self.bias)
             return out
         return super().forward(x)
 
-
-def _suits_onednn(x: Tensor) -> bool:
-    return (
-        x.device.type == "cpu"
-        and x.dtype == torch.float32
-        and torch.backends.mkldnn.is_available()
-        and not torch.is_autocast_enabled("cpu")
-    )
+    @staticmethod
+    def _takes(x: Tensor) -> bool:
+        exact = x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+        return exact and suits_onednn(x.device)
 
 
-def _product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Compute x W^T + b; either may lie transposed in memory."""
+def suits_onednn(device: torch.device) -> bool:
+    """Tell whether `product` can be had there."""
+    return device.type == "cpu" and torch.backends.mkldnn.is_available()
+
+
+def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Compute x W^T + b with oneDNN; either may lie transposed in memory.
+
+    Args:
+        x: (B, inputs), float32 or bfloat16, as all three.
+        weight: (outputs, inputs).
+        bias: (outputs,).
+    """
     out: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
     return out
 
@@ -52,7 +59,7 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(x, weight)
-        return _product(x, weight, bias)
+        return product(x, weight, bias)
 
     @staticmethod
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
@@ -60,8 +67,8 @@ class _Product(torch.autograd.Function):
         slope = slopes[0].contiguous()
         for_x, for_weight, for_bias = ctx.needs_input_grad
         return (
-            _product(slope, weight.t()) if for_x else None,
-            _product(slope.t(), x.t()) if for_weight else None,
+            product(slope, weight.t()) if for_x else None,
+            product(slope.t(), x.t()) if for_weight else None,
             slope.sum(0) if for_bias else None,
         )
 
@@ -85,19 +92,41 @@ class Chance:
         """Draw a mask: 0 with probability `drop`, to 1/65536, else what keeps the mean.
 
         Args:
-            shape: (B, width) of this process's rows.
+            shape: (B, width) of this process's rows, or (layers, B, width): the masks that as
+                many calls would draw one after the other, where their units fill whole words.
             drop: the share that is dropped.
         """
-        first, last, count = self.rows or (0, shape[0], shape[0])
+        *layers, rows, width = shape
+        first, last, count = self.rows or (0, rows, rows)
         # Whole words are drawn and cut up: many times faster than a number for each unit.
-        bits = 8 if drop * 256 == round(drop * 256) else 16
-        dtype, span = (torch.int8, 256) if bits == 8 else (torch.int16, 65536)
-        units = count * shape[1]
-        words = torch.empty(-(-units * bits // 64), dtype=torch.int64, device=self.generator.device)
+        bits, dropped = _fraction(drop)
+        units = count * width
+        words = torch.empty(
+            (*layers, -(-units * bits // 64)), dtype=torch.int64, device=self.generator.device
+        )
         words.random_(-(2**63), None, generator=self.generator)
-        drawn = words.view(dtype)[:units].view(count, shape[1])[first:last]
-        dropped = round(drop * span)
-        return (drawn >= dropped - span // 2).float().mul_(span / (span - dropped))
+        if bits == 1:
+            # Of each byte one bit after the other: eight rows of bytes that are 0 or 1.
+            places = torch.arange(8, device=words.device).unsqueeze(1)
+            words = (words.unsqueeze(-2) >> places) & 0x0101010101010101
+            kept = words.view(torch.uint8).flatten(len(layers))
+        else:
+            drawn = words.view(torch.int8 if bits == 8 else torch.int16)
+            kept = drawn >= dropped - 2 ** (bits - 1)
+        kept = kept[..., :units].unflatten(-1, (count, width))[..., first:last, :]
+        return kept.float().mul_(kept_scale(drop))
+
+
+def kept_scale(drop: float) -> float:
+    """Say what the units that are kept are multiplied by, so that the mean stays."""
+    bits, dropped = _fraction(drop)
+    return 2**bits / (2**bits - dropped)
+
+
+def _fraction(drop: float) -> tuple[int, int]:
+    """Write a share as (bits, n), n / 2**bits, with as few of 1, 8 or 16 bits as it needs."""
+    bits = 1 if drop == 0.5 else 8 if (drop * 256).is_integer() else 16
+    return bits, round(drop * 2**bits)
 
 
 class Dropout(nn.Dropout):

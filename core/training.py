@@ -15,7 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor, distributed, nn
 
-from core.layers import Chance, draw_from, spread_batches
+from core.averaging import RunningAverage
+from core.backprop import Backprop
+from core.layers import Chance, draw_from, spread_batches, suits_onednn
+from core.loss import loss_and_slope
 from core.model import Lifter, LifterConfig, without_effect
 from core.normalization import normalize
 from core.samples import Pairs, Samples, Scales
@@ -121,13 +124,16 @@ class Training:
             self._network = nn.parallel.DistributedDataParallel(
                 self.model, broadcast_buffers=False, gradient_as_bucket_view=True
             )
+        self._passes = None
+        if self.share.processes == 1 and suits_onednn(self.device):
+            reduced = self.config.precision == "bfloat16"
+            self._passes = Backprop(self.model, self.chance, coarse=reduced)
         self._learnt = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
         self._matrices = [p for p in self._learnt.values() if p.dim() == 2]
         self._optimizer = torch.optim.Adam(self._learnt.values(), lr=self.config.lr, fused=True)
-        # The weights as they are, by name, and their running average.
+        # The weights as they are, by name, and their average where the recipe has one.
         self._live = dict(self.model.state_dict())
-        self._average: dict[str, Tensor] | None = None
-        self._followed = 0
+        self._average = RunningAverage(self.config.average)
         # Where the epoch under way began, as the generator's state, and how far it is.
         self._began: Tensor | None = None
         self._seen = 0
@@ -148,8 +154,11 @@ class Training:
     @property
     def weights(self) -> dict[str, Tensor]:
         """The result so far: the averaged weights if the recipe averages, else the model's."""
-        state = self._live if self._average is None else self._average
-        return {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
+        return {name: t.detach().cpu().clone() for name, t in self._result.items()}
+
+    @property
+    def _result(self) -> Mapping[str, Tensor]:
+        return self._live if self._average.values is None else self._average.values
 
     def run(self, report_steps: int | None = None) -> Iterator[Progress]:
         """Train, and say about once a second, and at the end of each epoch, how it goes.
@@ -210,7 +219,7 @@ class Training:
         for weight, parameter in self._learnt.items():
             for name, value in self._optimizer.state[parameter].items():
                 tensors[f"adam.{name}.{weight}"] = value
-        for name, value in (self._average or {}).items():
+        for name, value in (self._average.values or {}).items():
             tensors[f"average.{name}"] = value
         tensors["loss"] = self._loss
         tensors["chance.order"] = self.generator.get_state()
@@ -221,7 +230,7 @@ class Training:
             "epoch": self.epoch,
             "step": self.step,
             "seen": self._seen,
-            "followed": self._followed,
+            "followed": self._average.followed,
             "samples": len(self.samples),
         }
         return {name: t.detach().cpu().clone() for name, t in tensors.items()}, numbers
@@ -249,7 +258,7 @@ class Training:
                 }
         averaged = {n: tensors.get(f"average.{n}") for n in self._live}
         if all(value is not None for value in averaged.values()):
-            self._average = {
+            self._average.values = {
                 n: v.to(self.device, copy=True) for n, v in averaged.items() if v is not None
             }
         self._loss = tensors["loss"].to(self.device, copy=True)
@@ -257,7 +266,7 @@ class Training:
         self.chance.generator.set_state(tensors["chance.dropout"])
         self._began = tensors.get("chance.epoch")
         self.epoch, self.step = int(numbers["epoch"]), int(numbers["step"])
-        self._seen, self._followed = int(numbers["seen"]), int(numbers["followed"])
+        self._seen, self._average.followed = int(numbers["seen"]), int(numbers["followed"])
 
     def _order(self) -> Tensor:
         """Draw the epoch's order, or the one of the epoch that was left, once more."""
@@ -308,7 +317,7 @@ class Training:
         """Measure the result's errors, see `testing.tested`."""
         return tested(
             self.model.config,
-            self._live if self._average is None else self._average,
+            self._result,
             self.scales,
             samples,
             batch=self.config.test_batch,
@@ -326,29 +335,39 @@ class Training:
         scales = self.scales
         inputs = normalize(framed, scales.input_mean, scales.input_std)
         outputs = normalize(relative, scales.output_mean, scales.output_std)
-        reduced = self.config.precision == "bfloat16"
-        with torch.autocast(inputs.device.type, dtype=torch.bfloat16, enabled=reduced):
-            predicted = self._network(inputs)
-        loss = self._distance(predicted.float(), outputs)
-        if self.share.processes > 1:
-            # DDP takes the mean of the processes' gradients; their parts may differ in size.
-            loss = loss * (len(framed) * self.share.processes / whole)
+        loss = self._gradients(inputs, outputs, whole)
         for group in self._optimizer.param_groups:
             group["lr"] = lr
-        self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()
         self._clip()
         self._optimizer.step()
         if self.config.clip_weights:
             with torch.no_grad():
                 for matrix in self._matrices:
                     matrix.mul_(1 / matrix.norm().clamp(min=1.0))
-        self._follow()
-        loss = loss.detach()
+        if self.config.average:
+            self._average.follow(self._live)
         if self.share.processes > 1:
             distributed.all_reduce(loss)
             loss = loss / self.share.processes
         return loss
+
+    def _gradients(self, inputs: Tensor, outputs: Tensor, whole: int) -> Tensor:
+        """Set every parameter's gradient for this process's rows of a batch; returns the loss."""
+        std = self.scales.output_std
+        if self._passes is not None:
+            predicted = self._passes.forward(inputs)
+            loss, slope = loss_and_slope(self.config.loss, predicted, outputs, std)
+            self._passes.backward(slope)
+            return loss
+        reduced = self.config.precision == "bfloat16"
+        with torch.autocast(inputs.device.type, dtype=torch.bfloat16, enabled=reduced):
+            predicted = self._network(inputs).float()
+        loss, slope = loss_and_slope(self.config.loss, predicted, outputs, std)
+        # DDP takes the mean of the processes' gradients; their parts may differ in size.
+        part = len(inputs) * self.share.processes / whole
+        self._optimizer.zero_grad(set_to_none=True)
+        predicted.backward(slope * part)
+        return loss * part
 
     def _clip(self) -> None:
         """Scale the gradient down to the recipe's norm."""
@@ -359,29 +378,6 @@ class Training:
         # On a CPU it costs nothing to look whether there is anything to scale.
         if self.device.type != "cpu" or not float(norm) <= self.config.max_norm:
             nn.utils.clip_grads_with_norm_(self._learnt.values(), self.config.max_norm, norm)
-
-    def _distance(self, predicted: Tensor, outputs: Tensor) -> Tensor:
-        if self.config.loss == "mse":
-            return nn.functional.mse_loss(predicted, outputs)
-        spread = self.scales.output_std / self.scales.output_std.square().mean().sqrt()
-        off = ((predicted - outputs) * spread).unflatten(1, (-1, 3))
-        # The small constant keeps the root's slope finite where a joint is exactly right.
-        return (off.square().sum(-1) + 1e-8).sqrt().mean()
-
-    def _follow(self) -> None:
-        """Let the running average take a step towards the weights."""
-        if self.config.average == 0:
-            return
-        if self._average is None:
-            self._average = {name: tensor.detach().clone() for name, tensor in self._live.items()}
-            return
-        self._followed += 1
-        decay = min(self.config.average, self._followed / (self._followed + 9))
-        for name, kept in self._average.items():
-            if kept.is_floating_point():
-                kept.lerp_(self._live[name].detach(), 1 - decay)
-            else:
-                kept.copy_(self._live[name])
 
     def _checked(self) -> float:
         value = float(self._loss) / max(1, self._seen)

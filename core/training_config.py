@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+Loss = Literal["mse", "distance"]
+
 # What a run says whose loss is no longer a number.
 DIVERGED = "training has diverged"
 
@@ -26,7 +28,7 @@ class TrainingConfig:
         warm_up: share of all steps that "one_cycle" warms up.
         loss: "mse" on normalised coordinates, as published, or "distance": the mean distance
             of the joints, which MPJPE measures, in units of the outputs' overall spread.
-        precision: "bfloat16" runs the forward pass under autocast; weights stay float32.
+        precision: "bfloat16" multiplies the large matrices in it; weights and sums stay float32.
         average: decay of a running average of the weights, which is then the result; 0 for none.
             It is shorter at the start, so that fresh weights are soon forgotten.
         test_at_most: test after an epoch with at most so many samples, evenly spaced, to save
@@ -44,7 +46,7 @@ class TrainingConfig:
     clip_weights: bool = False
     schedule: Literal["stairs", "one_cycle"] = "stairs"
     warm_up: float = 0.1
-    loss: Literal["mse", "distance"] = "mse"
+    loss: Loss = "mse"
     precision: Literal["float32", "bfloat16"] = "float32"
     average: float = 0.0
     test_at_most: int | None = None

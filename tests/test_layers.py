@@ -68,6 +68,13 @@ def test_masks_are_the_generators_and_differ_from_step_to_step() -> None:
     assert not torch.equal(first, second)
 
 
+@pytest.mark.parametrize("drop", [0.5, 0.25, 0.1])
+def test_masks_of_several_layers_are_those_that_each_would_draw(drop: float) -> None:
+    one, other = (Chance(torch.Generator().manual_seed(3)) for _ in range(2))
+    together = one.keep((3, 4, 64), drop)
+    assert torch.equal(together, torch.stack([other.keep((4, 64), drop) for _ in range(3)]))
+
+
 @pytest.mark.parametrize("drop", [0.5, 0.3])
 def test_processes_share_the_masks_of_the_whole_batch(drop: float) -> None:
     whole = Chance(torch.Generator().manual_seed(3)).keep((10, 7), drop)

@@ -25,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
+PRECISIONS = ("float32", "bfloat16")
 ROOT = Path(__file__).resolve().parents[2]
 # What keeps the peer from running on this Python, this PyTorch and a CPU, and nothing else.
 MENDED = {
@@ -93,8 +94,11 @@ def main() -> None:
         programs = {
             "peer, batch 64": (peer, ["main.py", "--data_dir", str(folder), "--ckpt",
                                       str(work / "peer_runs"), "--job", str(options.job)], 64),
-            "ours, batch 64": ours(folder, work, 64),
-            f"ours, batch {options.large_batch}": ours(folder, work, options.large_batch),
+            **{
+                f"ours, batch {batch}, {precision}": ours(folder, work, batch, precision)
+                for batch in (64, options.large_batch)
+                for precision in PRECISIONS
+            },
         }  # fmt: skip
         found: dict[str, list[dict[str, float]]] = {name: [] for name in programs}
         for turn in range(options.turns):
@@ -125,10 +129,11 @@ def said(result: dict[str, float]) -> str:
     )
 
 
-def ours(folder: Path, work: Path, batch: int) -> tuple[Path, list[str], int]:
+def ours(folder: Path, work: Path, batch: int, precision: str) -> tuple[Path, list[str], int]:
     """Our command, as a user gives it."""
     command = ["-m", "core", "train", "--data_dir", str(folder), "--ckpt", str(work / "runs"),
-               "--exp", f"b{batch}_{time.time_ns()}", "--train_batch", str(batch)]  # fmt: skip
+               "--exp", f"b{batch}_{time.time_ns()}", "--train_batch", str(batch),
+               "--precision", precision]  # fmt: skip
     return ROOT, command, batch
 
 

@@ -1,0 +1,166 @@
+"""A training step's two passes through the network, written out for a CPU.
+
+The gradient is the one that PyTorch derives by itself. What it costs to derive it, some
+microseconds at each of a hundred places, would be a third of a step of 64 poses; and here each
+weight is converted once a step where the products are taken in bfloat16.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from core.layers import Chance, kept_scale, product
+from core.model import Block, Lifter
+
+# Narrower layers are not worth converting.
+LEAST_WIDTH = 256
+
+
+class _Kept(NamedTuple):
+    """What a hidden layer's backward pass needs of its forward pass."""
+
+    x: Tensor  # its input, in the numbers of its products
+    z: Tensor  # behind the product
+    mean: Tensor | None  # of the batch; None without batch norm
+    scale: Tensor | None  # 1 / standard deviation of the batch
+    y: Tensor  # its output
+
+
+class _Linear:
+    """A linear layer's products; its weights lie where the network's do."""
+
+    def __init__(self, linear: nn.Linear, *, coarse: bool = False) -> None:
+        self._linear = linear
+        self._weight, self._bias = linear.weight.detach(), linear.bias.detach()
+        self._coarse = self._weight.bfloat16() if coarse else None
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the input as it was multiplied, and the output in float32."""
+        if self._coarse is None:
+            return x, product(x, self._weight, self._bias)
+        x = x.bfloat16()
+        return x, product(x, self._coarse.copy_(self._weight)).float().add_(self._bias)
+
+    def learn(self, x: Tensor, slope: Tensor, *, bias: bool) -> Tensor:
+        """Set the gradients; give the slope as it was multiplied."""
+        linear = self._linear
+        if bias:
+            linear.bias.grad = slope.sum(0)
+        if self._coarse is None:
+            linear.weight.grad = product(slope.t(), x.t())
+            return slope
+        slope, kept = slope.bfloat16(), linear.weight.grad
+        found = product(slope.t(), x.t())
+        linear.weight.grad = found.float() if kept is None else kept.copy_(found)
+        return slope
+
+    def backward(self, slope: Tensor) -> Tensor:
+        """Give the slope by the input, of what `learn` gave."""
+        weight = self._weight if self._coarse is None else self._coarse
+        return product(slope, weight.t()).float()
+
+
+class _Hidden:
+    """Linear, batch norm, ReLU and dropout."""
+
+    def __init__(self, linear: nn.Linear, norm: nn.Module, drop: float, *, coarse: bool) -> None:
+        self._linear = _Linear(linear, coarse=coarse)
+        self._norm: Any = norm if isinstance(norm, nn.BatchNorm1d) else None
+        if isinstance(norm, nn.BatchNorm1d):
+            self._gamma, self._beta = norm.weight.detach(), norm.bias.detach()
+        self._scale = kept_scale(drop)
+        self._kept: list[_Kept] = []
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        norm, mean, scale = self._norm, None, None
+        x, z = self._linear.forward(x)
+        if norm is None:
+            y = z.relu()
+        else:
+            y, mean, scale = torch.native_batch_norm(
+                z, self._gamma, self._beta, norm.running_mean, norm.running_var,
+                True, norm.momentum, norm.eps,
+            )  # fmt: skip
+            norm.num_batches_tracked.add_(1)
+            y.relu_()
+        if mask is not None:
+            y.mul_(mask)
+        self._kept = [_Kept(x, z, mean, scale, y)]
+        return y
+
+    def learn(self, slope: Tensor) -> Tensor:
+        """Set the gradients; give the slope behind the product."""
+        x, z, mean, scale, y = self._kept.pop()
+        # Where ReLU or dropout made the output 0, the slope ends; elsewhere dropout scaled it.
+        slope = torch.ops.aten.threshold_backward(slope, y, 0)
+        if self._scale != 1:
+            slope.mul_(self._scale)
+        norm = self._norm
+        if norm is not None:
+            slope, norm.weight.grad, norm.bias.grad = torch.ops.aten.native_batch_norm_backward(
+                slope, z, self._gamma, norm.running_mean, norm.running_var, mean, scale,
+                True, norm.eps, [True, True, True],
+            )  # fmt: skip
+        return self._linear.learn(x, slope, bias=norm is None)
+
+    def backward(self, slope: Tensor) -> Tensor:
+        """Set the gradients; give the slope by the input."""
+        return self._linear.backward(self.learn(slope))
+
+
+class Backprop:
+    """A network in training, on a CPU, alone.
+
+    Args:
+        model: the network; its batch norms' running statistics follow, and its parameters' `grad`
+            holds the gradient after `backward`.
+        chance: source of dropout.
+        coarse: multiply the hidden layers' matrices in bfloat16; all else stays float32.
+    """
+
+    def __init__(self, model: Lifter, chance: Chance, *, coarse: bool = False) -> None:
+        self._config, self._chance = model.config, chance
+        coarse = coarse and model.config.linear_size >= LEAST_WIDTH
+        drop = model.config.dropout
+        self._first = _Hidden(model.w1, model.batch_norm1, drop, coarse=False)
+        self._blocks = [
+            (
+                _Hidden(block.w1, block.batch_norm1, drop, coarse=coarse),
+                _Hidden(block.w2, block.batch_norm2, drop, coarse=coarse),
+            )
+            for block in model.linear_stages
+            if isinstance(block, Block)
+        ]
+        self._last = _Linear(model.w2)
+        self._x: list[Tensor] = []
+
+    @torch.no_grad()
+    def forward(self, x: Tensor) -> Tensor:
+        """Map normalised 2D (B, inputs) to normalised 3D (B, outputs)."""
+        masks = iter(self._masks(len(x)))
+        y = self._first.forward(x, next(masks))
+        for one, two in self._blocks:
+            z = two.forward(one.forward(y, next(masks)), next(masks))
+            y = y + z if self._config.residual else z
+        x, predicted = self._last.forward(y)
+        self._x = [x]
+        return predicted
+
+    @torch.no_grad()
+    def backward(self, slope: Tensor) -> None:
+        """Take the loss's slope by what `forward` gave, (B, outputs); sets every `grad`."""
+        y = self._last.backward(self._last.learn(self._x.pop(), slope, bias=True))
+        for one, two in reversed(self._blocks):
+            z = one.backward(two.backward(y))
+            y = y + z if self._config.residual else z
+        self._first.learn(y)
+
+    def _masks(self, rows: int) -> list[Tensor | None]:
+        config = self._config
+        layers = 1 + 2 * len(self._blocks)
+        if config.dropout == 0:
+            return [None] * layers
+        return list(self._chance.keep((layers, rows, config.linear_size), config.dropout))
