@@ -7,6 +7,7 @@ weight is converted once a step where the products are taken in bfloat16.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import torch
@@ -73,6 +74,7 @@ class _Hidden:
             self._gamma, self._beta = norm.weight.detach(), norm.bias.detach()
         self._scale = kept_scale(drop)
         self._kept: list[_Kept] = []
+        self.learnt = [p for m in (linear, norm) for p in m.parameters() if p.requires_grad]
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
         norm, mean, scale = self._norm, None, None
@@ -134,7 +136,7 @@ class Backprop:
             for block in model.linear_stages
             if isinstance(block, Block)
         ]
-        self._last = _Linear(model.w2)
+        self._last, self._learnt_last = _Linear(model.w2), list(model.w2.parameters())
         self._x: list[Tensor] = []
 
     @torch.no_grad()
@@ -150,13 +152,26 @@ class Backprop:
         return predicted
 
     @torch.no_grad()
-    def backward(self, slope: Tensor) -> None:
-        """Take the loss's slope by what `forward` gave, (B, outputs); sets every `grad`."""
+    def backward(self, slope: Tensor) -> Tensor:
+        """Set every `grad`.
+
+        Args:
+            slope: of the loss by what `forward` gave, (B, outputs).
+
+        Returns:
+            The whole gradient's squared norm, taken piece by piece while each is in the cache.
+        """
         y = self._last.backward(self._last.learn(self._x.pop(), slope, bias=True))
+        squares = [square_of(self._learnt_last)]
         for one, two in reversed(self._blocks):
-            z = one.backward(two.backward(y))
+            z = two.backward(y)
+            squares.append(square_of(two.learnt))
+            z = one.backward(z)
+            squares.append(square_of(one.learnt))
             y = y + z if self._config.residual else z
         self._first.learn(y)
+        squares.append(square_of(self._first.learnt))
+        return torch.stack(squares).sum()
 
     def _masks(self, rows: int) -> list[Tensor | None]:
         config = self._config
@@ -164,3 +179,9 @@ class Backprop:
         if config.dropout == 0:
             return [None] * layers
         return list(self._chance.keep((layers, rows, config.linear_size), config.dropout))
+
+
+def square_of(parameters: Iterable[nn.Parameter]) -> Tensor:
+    """Sum the squares of gradients."""
+    gradients = [p.grad.flatten() for p in parameters if p.grad is not None]
+    return torch.stack([gradient.dot(gradient) for gradient in gradients]).sum()

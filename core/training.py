@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, distributed, nn
 
 from core.averaging import RunningAverage
-from core.backprop import Backprop
+from core.backprop import Backprop, square_of
 from core.layers import Chance, draw_from, spread_batches, suits_onednn
 from core.loss import loss_and_slope
 from core.model import Lifter, LifterConfig, without_effect
@@ -335,10 +335,10 @@ class Training:
         scales = self.scales
         inputs = normalize(framed, scales.input_mean, scales.input_std)
         outputs = normalize(relative, scales.output_mean, scales.output_std)
-        loss = self._gradients(inputs, outputs, whole)
+        loss, square = self._gradients(inputs, outputs, whole)
         for group in self._optimizer.param_groups:
             group["lr"] = lr
-        self._clip()
+        self._clip(square)
         self._optimizer.step()
         if self.config.clip_weights:
             with torch.no_grad():
@@ -351,14 +351,13 @@ class Training:
             loss = loss / self.share.processes
         return loss
 
-    def _gradients(self, inputs: Tensor, outputs: Tensor, whole: int) -> Tensor:
-        """Set every parameter's gradient for this process's rows of a batch; returns the loss."""
+    def _gradients(self, inputs: Tensor, outputs: Tensor, whole: int) -> tuple[Tensor, Tensor]:
+        """Set every parameter's gradient; returns the loss and the gradient's squared norm."""
         std = self.scales.output_std
         if self._passes is not None:
             predicted = self._passes.forward(inputs)
             loss, slope = loss_and_slope(self.config.loss, predicted, outputs, std)
-            self._passes.backward(slope)
-            return loss
+            return loss, self._passes.backward(slope)
         reduced = self.config.precision == "bfloat16"
         with torch.autocast(inputs.device.type, dtype=torch.bfloat16, enabled=reduced):
             predicted = self._network(inputs).float()
@@ -367,17 +366,17 @@ class Training:
         part = len(inputs) * self.share.processes / whole
         self._optimizer.zero_grad(set_to_none=True)
         predicted.backward(slope * part)
-        return loss * part
+        return loss * part, square_of(self._learnt.values())
 
-    def _clip(self) -> None:
-        """Scale the gradient down to the recipe's norm."""
+    def _clip(self, square: Tensor) -> None:
+        """Let the optimiser scale a gradient of this squared norm down, as it reads it."""
         if self.config.max_norm is None:
             return
-        gradients = [p.grad for p in self._learnt.values() if p.grad is not None]
-        norm = nn.utils.get_total_norm(gradients)
+        scale = ((square.sqrt() + 1e-6) / self.config.max_norm).clamp(min=1.0)
         # On a CPU it costs nothing to look whether there is anything to scale.
-        if self.device.type != "cpu" or not float(norm) <= self.config.max_norm:
-            nn.utils.clip_grads_with_norm_(self._learnt.values(), self.config.max_norm, norm)
+        needed = self.device.type != "cpu" or float(scale) != 1
+        # The fused kernel's own way to scale; PyTorch's GradScaler sets it so too.
+        self._optimizer.grad_scale = scale if needed else None  # type: ignore[attr-defined]
 
     def _checked(self) -> float:
         value = float(self._loss) / max(1, self._seen)

@@ -67,7 +67,9 @@ def test_outputs_gradients_and_statistics_are_those_of_autograd(change: dict[str
         found = passes.forward(x)
         torch.testing.assert_close(found, predicted, rtol=1e-4, atol=1e-5)
         _, slope = loss_and_slope("mse", found, truth, torch.ones(48))
-        passes.backward(slope)
+        square = passes.backward(slope)
+        norm = nn.utils.get_total_norm([p.grad for p in plain.parameters() if p.grad is not None])
+        assert float(square.sqrt()) == pytest.approx(float(norm), rel=1e-4)
         for (name, one), other in zip(ours.named_parameters(), plain.parameters(), strict=True):
             assert one.requires_grad == other.requires_grad
             if other.requires_grad:
