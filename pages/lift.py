@@ -96,8 +96,8 @@ def pick_person(material: Material) -> int:
     return int(chosen or 0)
 
 
-def pick_options(frames: int) -> Options:
-    """Draw the switches."""
+def pick_options(frames: int, framing: str) -> Options:
+    """Draw the switches; `framing` is the checkpoint's."""
     film = frames > 1
     return Options(
         smooth=film
@@ -108,6 +108,7 @@ def pick_options(frames: int) -> Options:
         ),
         flip=st.toggle(
             "Average with the mirrored lift",
+            value=True,
             key="own_flip",
             help="Lifts the mirrored person, too, and takes the middle: a bit more accurate.",
         ),
@@ -122,6 +123,15 @@ def pick_options(frames: int) -> Options:
             key="own_level",
             help="Off: drawn as if from a camera that looks down by 13 degrees, as most do. On: "
             "turned so that the person stands upright in the middle of the clip.",
+        ),
+        place=framing == "image"
+        and st.toggle(
+            "Place as in training",
+            value=True,
+            key="own_place",
+            help="This checkpoint takes pixels as they lie. On: the person is moved and scaled to "
+            "where, and as large as, the people were that it has learnt from. Off: for 2D from the "
+            "same pictures, such as Human3.6M's.",
         ),
     )
 
@@ -169,6 +179,8 @@ def show_result(material: Material, sequence: PoseSequence, options: Options, sp
     lifter = loaders.lifter(model, model.digest)
     prediction = predict(lifter, sequence, options, size_px=material.size_px)
     lifted = own.as_recording(material, prediction, own.lifted_with(lifter, material))
+    for warning in prediction.warnings:
+        st.warning(frame.escape(warning), icon=":material/warning:")
     if not (len(prediction.poses) - prediction.empty):
         st.warning(
             "No frame has all the joints that the network needs: hips, shoulders, arms and legs "
@@ -184,8 +196,6 @@ def show_result(material: Material, sequence: PoseSequence, options: Options, sp
             lifted.recording, lifted.source, prediction.poses, lifted.aligned, lifted.errors,
             protocol=2,
         )  # fmt: skip
-    for warning in prediction.warnings:
-        st.warning(frame.escape(warning), icon=":material/warning:")
     start = choice.frame_to_show(len(sequence), f"own/{sequence.digest}")
     viewer.show(packet, key="own", frame=start)
     notes = list(material.notes)
@@ -232,7 +242,7 @@ with frame.errors_shown():
     if sequence is None:
         st.stop()
     with st.sidebar:
-        options = pick_options(len(sequence))
+        options = pick_options(len(sequence), loaders.checkpoint(spec).framing)
     show_result(material, sequence, options, spec)
     if material.detections is not None:
         several = len(material.detections.tracks) > 1

@@ -89,8 +89,12 @@ def _add_lifting(parser: argparse.ArgumentParser) -> None:
     add("--load", default="detector", metavar="CHECKPOINT",
         help="detector, gt, or a file (default: detector, which suits 2D with errors)")  # fmt: skip
     add("--smooth", action="store_true", help="smooth the 2D over time (One-Euro filter)")
-    add("--flip", action="store_true", help="lift the mirrored person, too, and take the middle")
+    add("--no_flip", action="store_true",
+        help="lift once, without the mirrored person, who is averaged in otherwise")  # fmt: skip
     add("--steady_bones", action="store_true", help="one length for each bone over the clip")
+    add("--as_is", action="store_true",
+        help="the 2D is from pictures like those that a checkpoint for px has learnt from: don't "
+        "move the person to their place and size")  # fmt: skip
     add_reading(parser)
     add_precision(parser)
     add_statistics(parser)
@@ -126,7 +130,12 @@ def run(options: argparse.Namespace) -> int:
     found = predict(
         lifter,
         sequence,
-        Options(options.smooth, options.flip, options.steady_bones),
+        Options(
+            smooth=options.smooth,
+            flip=not options.no_flip,
+            steady_bones=options.steady_bones,
+            place=not options.as_is,
+        ),
         size_px=size_px,
     )
     keypoints.write(out, found.poses)

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core import framing
 from core.cameras import MEAN_PITCH_RAD
 from core.dataset import valid_frames
 from core.errors import PoseFormatError
 from core.formats import detections, keypoints
-from core.framing import frame
 from core.normalization import normalize
 from core.sequence import PoseSequence
 from core.skeleton import H36M_17, INPUT_16
@@ -30,28 +30,38 @@ LEAST_CONFIDENCE, LONGEST_GAP_S = 0.3, 0.3
 NEEDED = ("left_hip", "right_hip", "left_shoulder", "right_shoulder")
 # A person less tall than this in the picture has no shape to lift.
 SMALLEST_PX = 60.0
-# From this share of the frames on, something is worth a warning.
-WORTH_SAYING = 0.1
+# A person's size in the picture is taken over so long before and after, so that it follows who
+# comes nearer, and a crouch is still small.
+SIZE_OVER_S = 1.0
+# A trunk within 30 degrees of the level is lying; with the legs in line with it, to 60 degrees.
+LEVEL, IN_LINE = 0.5, 0.5
+# From this share of the frames on, something is worth a warning; so many joints are named in it.
+WORTH_SAYING, MOST_NAMES = 0.1, 6
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to lift in the wild; nothing of it is on unless asked for.
+    """How to lift in the wild. On is what lowers the error whatever the 2D.
 
     Attributes:
         smooth: One-Euro smoothing of the 2D over time.
         flip: lift the mirrored person, too, and take the middle.
         steady_bones: one length for each bone over the clip.
         level: turn the figure upright by its own posture, not by a usual camera's tilt.
+        place: bring the person to the place and size of those that a checkpoint for pixels as
+            they lie has learnt from; nothing changes for one that frames the person itself.
     """
 
     smooth: bool = False
-    flip: bool = False
+    flip: bool = True
     steady_bones: bool = False
     level: bool = False
+    place: bool = True
 
 
-PLAIN = Options()
+USUAL = Options()
+# What the network says of the 2D as it is.
+PLAIN = Options(flip=False, place=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +131,7 @@ def read_2d(
 def predict(
     lifter: PoseLifter,
     sequence: PoseSequence,
-    options: Options = PLAIN,
+    options: Options = USUAL,
     *,
     size_px: tuple[int, int] | None = None,
 ) -> Prediction:
@@ -144,19 +154,23 @@ def predict(
     if sequence.space != "image":
         raise ValueError(f"a 2D sequence in px is lifted, not one in {sequence.space} space")
     sequence = sequence.select(INPUT_16)
-    seen, filled, guessed = _without_doubt(sequence)
+    seen, filled, guessed, lacking = _without_doubt(sequence)
     if options.smooth and len(seen) > 1:
         seen = seen.with_positions(one_euro(seen.positions, seen.fps))
-    poses = lifter.lift(seen)
+    usual = lifter.statistics()[0].mean.reshape(len(INPUT_16), 2)
+    moved = options.place and lifter.checkpoint.framing == "image"
+    framed = seen.with_positions(_placed(seen, usual)) if moved else seen
+    poses = lifter.lift(framed)
     if options.flip:
-        mirrored = lifter.lift(_mirrored(seen, INPUT_16.flip_order))
+        about = float(usual[:, 0].mean())
+        mirrored = lifter.lift(_mirrored(framed, INPUT_16.flip_order, about))
         back = _mirrored(mirrored, H36M_17.flip_order)
         poses = poses.with_positions((poses.positions + back.positions) / 2)
     if options.steady_bones:
         order = sorted(H36M_17.bones, key=lambda bone: _depth(bone[1]))
         poses = poses.with_positions(steady_bones(poses.positions, order, H36M_17.flip_order))
     complete = valid_frames(poses)
-    unusual = _unusual(lifter, seen, complete)
+    unusual = _unusual(lifter, framed, complete)
     return Prediction(
         poses,
         seen,
@@ -164,37 +178,56 @@ def predict(
         guessed,
         int((~complete).sum()),
         unusual,
-        tuple(_warnings(seen, guessed, complete, unusual, size_px)),
+        (*_of_lacking(lacking), *_warnings(seen, guessed, complete, unusual, size_px)),
         _pitch_by_posture(poses) if options.level else MEAN_PITCH_RAD,
     )
 
 
 def _without_doubt(
     sequence: PoseSequence,
-) -> tuple[PoseSequence, NDArray[np.bool_], NDArray[np.bool_]]:
-    """Fill short gaps, empty frames without a trunk; tell what was filled and what is a guess.
+) -> tuple[PoseSequence, NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Fill short gaps, and empty frames without a trunk.
 
     A frame without the person stays empty, however short: nothing is invented.
+
+    Returns:
+        What is lifted; (F, 16) True where a joint was filled, where it is a guess, and where a
+        frame with the person in it can't be lifted for want of it.
     """
     longest = max(round(LONGEST_GAP_S * sequence.fps), 1)
     filled_in, filled = detections.without_short_gaps(
         sequence, longest=longest, least_confidence=LEAST_CONFIDENCE
     )
-    absent = ~np.isfinite(sequence.positions[..., 0]).any(axis=1)
+    absent = np.asarray(~np.isfinite(sequence.positions[..., 0]).any(axis=1))
     filled[absent] = False
     positions = np.array(filled_in.positions)
     positions[absent] = np.nan
     if sequence.confidence is None:
-        return filled_in.with_positions(positions), filled, np.zeros_like(filled)
+        lacking = ~np.isfinite(positions[..., 0]) & ~absent[:, None]
+        return filled_in.with_positions(positions), filled, np.zeros_like(filled), lacking
     doubtful = (sequence.confidence < LEAST_CONFIDENCE) & ~filled
-    positions[doubtful[:, INPUT_16.indices(NEEDED)].any(axis=1)] = np.nan
+    needed = np.zeros_like(filled)
+    needed[:, INPUT_16.indices(NEEDED)] = doubtful[:, INPUT_16.indices(NEEDED)]
+    lacking = (~np.isfinite(positions[..., 0]) | needed) & ~absent[:, None]
+    positions[needed.any(axis=1)] = np.nan
     guessed = doubtful & np.isfinite(positions[..., 0])
-    return filled_in.with_positions(positions), filled, guessed
+    return filled_in.with_positions(positions), filled, guessed, lacking
 
 
-def _mirrored(sequence: PoseSequence, order: tuple[int, ...]) -> PoseSequence:
+def _placed(seen: PoseSequence, usual: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    """Move people (F, J, 2) to the centre, and scale them to the size, of the usual pose (J, 2)."""
+    joints = seen.positions.astype(np.float64)
+    sizes = framing.size_px(joints)[:, 0, 0]
+    reach = round(SIZE_OVER_S * seen.fps)
+    around = [sizes[max(i - reach, 0) : i + reach + 1] for i in range(len(sizes))]
+    steady = np.array([np.median(x[np.isfinite(x)]) if np.isfinite(x).any() else 1 for x in around])
+    scale = framing.size_px(usual) / steady[:, None, None]
+    return np.asarray(scale * framing.centred(joints) + usual.mean(axis=0))
+
+
+def _mirrored(sequence: PoseSequence, order: tuple[int, ...], about: float = 0.0) -> PoseSequence:
     positions = np.array(sequence.positions[:, list(order)])
-    positions[..., 0] *= -1
+    positions[..., 0] = 2 * about - positions[..., 0]
     return sequence.with_positions(positions, confidence=None)
 
 
@@ -208,8 +241,9 @@ def _depth(joint: int) -> int:
 def _unusual(lifter: PoseLifter, seen: PoseSequence, complete: NDArray[np.bool_]) -> float:
     of_input, _ = lifter.statistics()
     joints = seen.positions[complete].astype(np.float64)
-    framed = frame(joints, lifter.checkpoint.framing).reshape(len(joints), 2 * len(INPUT_16))
-    deviation = np.abs(normalize(framed, of_input.mean, of_input.std)).mean(axis=1)
+    framed = framing.frame(joints, lifter.checkpoint.framing)
+    flat = framed.reshape(len(joints), 2 * len(INPUT_16))
+    deviation = np.abs(normalize(flat, of_input.mean, of_input.std)).mean(axis=1)
     return float((deviation > USUAL_DEVIATION).mean()) if len(joints) else 0.0
 
 
@@ -235,11 +269,20 @@ def _warnings(
         return float(flags.mean()) >= WORTH_SAYING
 
     hip, thorax = joints[:, INPUT_16.root], joints[:, INPUT_16.index("thorax")]
-    lying = (hip - thorax)[:, 1] < -0.5 * np.linalg.norm(hip - thorax, axis=1)
+    ankles = joints[:, INPUT_16.indices(("left_ankle", "right_ankle"))].mean(axis=1)
+    trunk, legs = _direction(thorax - hip), _direction(hip - ankles)
+    inverted = trunk[:, 1] > LEVEL
+    lying = (np.abs(trunk[:, 1]) <= LEVEL) & ((trunk * legs).sum(axis=1) > IN_LINE)
+    turned = "If the picture itself is turned, turn it first."
+    if worth(inverted):
+        found.append(
+            f"The person is upside-down{often(inverted)}: the checkpoint has learnt from people on "
+            f"their feet. {turned}"
+        )
     if worth(lying):
         found.append(
-            f"The person is upside-down{often(lying)}: the checkpoint has learnt from people on "
-            "their feet. If the picture itself is turned, turn it first."
+            f"The person lies{often(lying)}: the checkpoint has learnt from people on their feet. "
+            f"{turned}"
         )
     heights = np.ptp(joints, axis=1).max(axis=1)
     tiny = heights < SMALLEST_PX
@@ -250,18 +293,13 @@ def _warnings(
         )
     unseen = guessed[complete].any(axis=1)
     if worth(unseen):
-        names = [
-            name.replace("_", " ")
-            for name, share in zip(INPUT_16.joints, guessed[complete].mean(axis=0), strict=True)
-            if share >= WORTH_SAYING
-        ]
-        listed = ", ".join(names[:6]) + (" …" if len(names) > 6 else "")
         found.append(
-            f"The detector hardly saw {listed}: hidden, or outside of the picture. Their place is "
-            "a guess, in 2D and in 3D."
+            f"The detector hardly saw {_names(guessed[complete])}: hidden, or outside of the "
+            "picture. Their place is a guess, in 2D and in 3D."
         )
     if size_px is not None:
-        outside = ((joints < 0) | (joints > np.array(size_px))).any(axis=(1, 2))
+        # Some detectors put what they can't see onto the edge.
+        outside = ((joints <= 0) | (joints >= np.array(size_px) - 1)).any(axis=(1, 2))
         if worth(outside):
             found.append(
                 f"The person is cut off by the picture's edge{often(outside)}: the checkpoint has "
@@ -273,6 +311,32 @@ def _warnings(
             f"was trained on, in {unusual:.0%} of the frames: expect larger errors."
         )
     return found
+
+
+def _of_lacking(lacking: NDArray[np.bool_]) -> list[str]:
+    """Say which joints keep frames empty, although the person is there."""
+    frames = np.asarray(lacking.any(axis=1))
+    if not len(frames) or frames.mean() < WORTH_SAYING:
+        return []
+    where = "" if len(frames) == 1 else f" in {frames.mean():.0%} of the frames"
+    return [
+        (
+            f"The 2D lacks {_names(lacking[frames])}{where}: hidden, or cut off by the picture's "
+            "edge. Nothing is lifted there, since all joints are needed."
+        )
+    ]
+
+
+def _names(flags: NDArray[np.bool_]) -> str:
+    """Name the joints of which flags (F, 16) are up often enough, the first few of them."""
+    shares = zip(INPUT_16.joints, flags.mean(axis=0), strict=True)
+    names = [name.replace("_", " ") for name, share in shares if share >= WORTH_SAYING]
+    return ", ".join(names[:MOST_NAMES]) + (" …" if len(names) > MOST_NAMES else "")
+
+
+def _direction(vectors: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    """Scale vectors (F, 2) to length 1."""
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
 
 
 def _pitch_by_posture(poses: PoseSequence) -> float:

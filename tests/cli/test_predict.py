@@ -16,6 +16,7 @@ from core.skeleton import H36M_17, INPUT_16
 from core.workflows import footage
 from core.workflows.lift import PoseLifter, judge, relative_to_root
 from core.workflows.open import open_checkpoint, open_dataset
+from core.workflows.predict import predict
 from tests.cli.conftest import one_line
 from tests.formats.film_writers import PaintedEyes, picture, write_film
 
@@ -35,7 +36,7 @@ def poses(tmp_path) -> Path:
 @pytest.mark.parametrize("suffix", [".npz", ".csv", ".json"])
 def test_poses_are_lifted_into_each_kind_of_file(run, toys, poses, tmp_path, suffix):
     weights, out = toys / "weights.safetensors", tmp_path / f"out{suffix}"
-    said = run("predict", poses, "--load", weights, "--out", out)
+    said = run("predict", poses, "--load", weights, "--out", out, "--no_flip", "--as_is")
     assert (said.code, said.err) == (0, "")
     assert said.out == (
         f"{out}: 4 frames, 17 joints, mm relative to the hip\n2D read: my poses.npz\n"
@@ -68,7 +69,7 @@ def test_people_in_an_unusual_place_are_pointed_out(run, toys, tmp_path):
     np.save(tmp_path / "far.npy", people() * 5)
     said = run(
         "predict", tmp_path / "far.npy", "--load", toys / "weights.safetensors",
-        "--out", tmp_path / "out.csv",
+        "--out", tmp_path / "out.csv", "--as_is",
     )  # fmt: skip
     assert said.code == 0
     assert said.err.startswith("note: The person is not where, or not as large as, the persons")
@@ -147,20 +148,20 @@ def test_a_film_is_lifted_like_the_keypoints_in_it(run, toys, tmp_path, painted)
     assert said.out.splitlines()[1] == "2D read: BlazePose, MediaPipe-33"
     found = keypoints.read(out)
     seen = footage.look(film, PaintedEyes(), span=footage.Span(2, None, 2)).detections.person(0)
-    expected = PoseLifter(open_checkpoint(weights)).lift(seen)
-    np.testing.assert_array_equal(found.positions, expected.positions)
+    expected = predict(PoseLifter(open_checkpoint(weights)), seen)
+    np.testing.assert_array_equal(found.positions, expected.poses.positions)
     assert found.fps == 12.5
 
 
 def test_options_change_what_comes_out(run, toys, tmp_path, poses):
     outs = {}
-    for option in ("", "--smooth", "--flip", "--steady_bones"):
+    for option in ("", "--smooth", "--no_flip", "--steady_bones", "--as_is"):
         out = tmp_path / "out.npz"
         asked = [option] if option else []
         weights = toys / "weights.safetensors"
         assert run("predict", poses, "--load", weights, "--out", out, *asked).code == 0
         outs[option] = keypoints.read(out).positions.tobytes()
-    assert len(set(outs.values())) == 4
+    assert len(set(outs.values())) == 5
 
 
 def test_a_range_that_ends_before_it_starts_is_refused(run, tmp_path, painted):

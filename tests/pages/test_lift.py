@@ -165,7 +165,8 @@ def test_each_switch_changes_the_figure(tmp_path, switch):
     keypoints.write(tmp_path / "me.npz", PoseSequence(noisy, INPUT_16, "image", 25.0))
     page = open_path(open_page(), tmp_path / "me.npz")
     before = shown(page)["digest"]
-    page.toggle(switch).set_value(True).run()
+    toggle = page.toggle(switch)
+    toggle.set_value(not toggle.value).run()
     assert not page.exception
     assert shown(page)["digest"] != before
 

@@ -145,14 +145,29 @@ def upside_down() -> np.ndarray:
     return positions
 
 
+def on_its_side() -> np.ndarray:
+    return standing()[..., ::-1] * [1, -1] + [0, 900]
+
+
+def bowing() -> np.ndarray:
+    """The trunk level, the legs upright: on their feet."""
+    positions = standing()
+    hip = positions[:, :1].copy()
+    above = [i for i, j in enumerate(INPUT_16.joints) if not j.endswith(("hip", "knee", "ankle"))]
+    positions[:, above] = hip + (positions[:, above] - hip)[..., ::-1]
+    return positions
+
+
 @pytest.mark.parametrize(
     ("positions", "size_px", "reason"),
     [
         (upside_down(), None, "upside-down"),
+        (on_its_side(), None, "lies"),
         (standing() * 0.1, None, "only 36 px tall"),
         (standing(), (1000, 450), "cut off by the picture's edge"),
+        (standing().clip(0, 499), (1000, 500), "cut off by the picture's edge"),
     ],
-    ids=["upside-down", "tiny", "cut off"],
+    ids=["upside-down", "on its side", "tiny", "cut off", "put onto the edge"],
 )
 def test_what_the_checkpoint_has_not_learnt_is_warned_of(positions, size_px, reason):
     (warning,) = (
@@ -161,11 +176,32 @@ def test_what_the_checkpoint_has_not_learnt_is_warned_of(positions, size_px, rea
     assert warning.endswith(".")
 
 
-def test_somebody_who_stands_well_in_the_picture_is_warned_of_nothing():
+@pytest.mark.parametrize("positions", [standing(), bowing()], ids=["standing", "bowing"])
+def test_somebody_who_is_well_in_the_picture_is_warned_of_nothing(positions):
     from core.workflows.open import open_checkpoint
 
     lifter = PoseLifter(open_checkpoint("detector"))
-    assert predict(lifter, seen(standing()), size_px=(1000, 800)).warnings == ()
+    assert predict(lifter, seen(positions), size_px=(1000, 800)).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("frames", "said"), [(6, "."), (3, " in 50% of the frames: hidden, or cut off")]
+)
+def test_what_keeps_frames_empty_is_named(frames, said):
+    positions = standing()
+    positions[:frames, INPUT_16.indices(("left_ankle", "right_knee"))] = np.nan
+    found = predict(LIFTER, seen(positions))
+    (warning,) = (w for w in found.warnings if "lacks" in w)
+    assert warning.startswith("The 2D lacks right knee, left ankle")
+    assert said in warning
+    assert found.empty == frames
+
+
+def test_hips_that_are_hardly_seen_are_named_as_what_is_lacking():
+    confidence = np.full((6, 16), 0.9)
+    confidence[:, INPUT_16.index("left_hip")] = 0.1
+    (warning,) = predict(LIFTER, seen(standing(), confidence)).warnings
+    assert warning.startswith("The 2D lacks left hip in 100% of the frames: hidden, or cut off")
 
 
 def test_mirrored_and_averaged_is_the_same_for_the_mirrored_person():

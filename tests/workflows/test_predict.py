@@ -11,7 +11,7 @@ from core.human36m import PUBLISHED_INPUT
 from core.sequence import PoseSequence
 from core.skeleton import H36M_17, INPUT_16
 from core.workflows.lift import PoseLifter
-from core.workflows.predict import predict, read_2d
+from core.workflows.predict import PLAIN, Options, predict, read_2d
 from tests.formats import detection_writers as writers
 from tests.toys import toy_checkpoint
 
@@ -24,7 +24,7 @@ def sequence(positions: np.ndarray) -> PoseSequence:
 
 def test_a_prediction_is_what_the_lifter_says():
     lifter = PoseLifter(toy_checkpoint())
-    found = predict(lifter, sequence(USUAL))
+    found = predict(lifter, sequence(USUAL), PLAIN)
     np.testing.assert_array_equal(found.poses.positions, lifter.lift(sequence(USUAL)).positions)
     assert (found.empty, found.unusual) == (0, 0)
 
@@ -33,8 +33,54 @@ def test_frames_that_lack_a_joint_and_unusual_ones_are_counted():
     positions = USUAL.copy()
     positions[0, 3] = np.nan
     positions[1:3] += 900
-    found = predict(PoseLifter(toy_checkpoint()), sequence(positions))
+    found = predict(PoseLifter(toy_checkpoint()), sequence(positions), PLAIN)
     assert (found.empty, found.unusual) == (1, 0.5)
+
+
+def test_for_a_checkpoint_of_px_the_person_is_brought_to_where_its_people_were():
+    lifter = PoseLifter(toy_checkpoint())
+    plain = predict(lifter, sequence(USUAL), Options(flip=False))
+    elsewhere = predict(lifter, sequence(3.5 * USUAL + [700, -90]), Options(flip=False))
+    np.testing.assert_allclose(elsewhere.poses.positions, plain.poses.positions, atol=0.01)
+    np.testing.assert_allclose(
+        plain.poses.positions, lifter.lift(sequence(USUAL)).positions, atol=0.01
+    )
+    assert elsewhere.unusual == 0
+    as_is = predict(lifter, sequence(3.5 * USUAL + [700, -90]), PLAIN)
+    assert (as_is.unusual, len(as_is.warnings)) == (1, 1)
+    np.testing.assert_array_equal(
+        elsewhere.input.positions, sequence(3.5 * USUAL + [700, -90]).positions
+    )
+
+
+def test_who_crouches_is_small_and_who_comes_nearer_is_not_large():
+    """Pace 50 fps: 6 s of standing, with half a second of crouching, then at half the distance."""
+    frames = np.repeat(USUAL[:1], 300, axis=0).astype(float)
+    crouched = frames.copy()
+    crouched[100:125, :, 1] = 420 + 0.6 * (frames[100:125, :, 1] - 420)
+    nearer = np.concatenate([frames, 2 * frames])
+    lifter, options = PoseLifter(toy_checkpoint()), Options(flip=False)
+    standing = predict(lifter, sequence(frames), options).poses.positions[0]
+    ends = predict(lifter, sequence(nearer), options).poses.positions[[0, -1]]
+    np.testing.assert_allclose(ends, [standing, standing], atol=0.01)
+    low = predict(lifter, sequence(crouched), options).poses.positions
+    np.testing.assert_allclose(low[99], standing, atol=0.01)
+    as_is = predict(
+        lifter, sequence(crouched - (crouched - frames).mean(axis=1, keepdims=True)), PLAIN
+    )
+    np.testing.assert_allclose(low[110], as_is.poses.positions[110], atol=0.01)
+
+
+def test_the_mirrored_lift_of_a_checkpoint_of_px_is_seen_from_the_same_place():
+    """Mirrored about x = 0 the person would stand a picture's width off."""
+    lifter = PoseLifter(toy_checkpoint())
+    about = float(USUAL[0, :, 0].mean())
+    mirrored = USUAL[:, list(INPUT_16.flip_order)] * [-1, 1] + [2 * about, 0]
+    one, other = (
+        predict(lifter, sequence(p), Options(place=False)).poses.positions
+        for p in (USUAL, mirrored)
+    )
+    np.testing.assert_allclose(other[:, list(H36M_17.flip_order)] * [-1, 1, 1], one, atol=0.01)
 
 
 def test_nothing_lifted_is_not_unusual():
