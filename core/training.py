@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, distributed, nn
 
+from core.adam import Adam
 from core.averaging import RunningAverage
 from core.backprop import Backprop, square_of
 from core.layers import Chance, draw_from, spread_batches, suits_onednn
@@ -130,7 +131,7 @@ class Training:
             self._passes = Backprop(self.model, self.chance, coarse=reduced)
         self._learnt = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
         self._matrices = [p for p in self._learnt.values() if p.dim() == 2]
-        self._optimizer = torch.optim.Adam(self._learnt.values(), lr=self.config.lr, fused=True)
+        self._optimizer = Adam(self._learnt)
         # The weights as they are, by name, and their average where the recipe has one.
         self._live = dict(self.model.state_dict())
         self._average = RunningAverage(self.config.average)
@@ -216,9 +217,8 @@ class Training:
         Call it between two reports of `run`.
         """
         tensors = {f"model.{name}": tensor for name, tensor in self._live.items()}
-        for weight, parameter in self._learnt.items():
-            for name, value in self._optimizer.state[parameter].items():
-                tensors[f"adam.{name}.{weight}"] = value
+        if self.step:
+            tensors |= {f"adam.{name}": value for name, value in self._optimizer.state().items()}
         for name, value in (self._average.values or {}).items():
             tensors[f"average.{name}"] = value
         tensors["loss"] = self._loss
@@ -251,11 +251,9 @@ class Training:
             for name, tensor in self._live.items():
                 tensor.copy_(tensors[f"model.{name}"])
         if numbers["step"]:
-            for weight, parameter in self._learnt.items():
-                self._optimizer.state[parameter] = {
-                    name: tensors[f"adam.{name}.{weight}"].to(self.device, copy=True)
-                    for name in ("step", "exp_avg", "exp_avg_sq")
-                }
+            self._optimizer.restore(
+                {n.removeprefix("adam."): t for n, t in tensors.items() if n.startswith("adam.")}
+            )
         averaged = {n: tensors.get(f"average.{n}") for n in self._live}
         if all(value is not None for value in averaged.values()):
             self._average.values = {
@@ -336,10 +334,7 @@ class Training:
         inputs = normalize(framed, scales.input_mean, scales.input_std)
         outputs = normalize(relative, scales.output_mean, scales.output_std)
         loss, square = self._gradients(inputs, outputs, whole)
-        for group in self._optimizer.param_groups:
-            group["lr"] = lr
-        self._clip(square)
-        self._optimizer.step()
+        self._optimizer.step(lr, self._divisor(square))
         if self.config.clip_weights:
             with torch.no_grad():
                 for matrix in self._matrices:
@@ -364,19 +359,17 @@ class Training:
         loss, slope = loss_and_slope(self.config.loss, predicted, outputs, std)
         # DDP takes the mean of the processes' gradients; their parts may differ in size.
         part = len(inputs) * self.share.processes / whole
-        self._optimizer.zero_grad(set_to_none=True)
+        self._optimizer.forget_gradients()
         predicted.backward(slope * part)
         return loss * part, square_of(self._learnt.values())
 
-    def _clip(self, square: Tensor) -> None:
-        """Let the optimiser scale a gradient of this squared norm down, as it reads it."""
+    def _divisor(self, square: Tensor) -> Tensor | None:
+        """Say what brings a gradient of this squared norm down to the recipe's norm."""
         if self.config.max_norm is None:
-            return
-        scale = ((square.sqrt() + 1e-6) / self.config.max_norm).clamp(min=1.0)
-        # On a CPU it costs nothing to look whether there is anything to scale.
-        needed = self.device.type != "cpu" or float(scale) != 1
-        # The fused kernel's own way to scale; PyTorch's GradScaler sets it so too.
-        self._optimizer.grad_scale = scale if needed else None  # type: ignore[attr-defined]
+            return None
+        divisor = ((square.sqrt() + 1e-6) / self.config.max_norm).clamp(min=1.0)
+        # On a CPU it costs nothing to look whether there is anything to divide.
+        return divisor if self.device.type != "cpu" or float(divisor) != 1 else None
 
     def _checked(self) -> float:
         value = float(self._loss) / max(1, self._seen)

@@ -27,6 +27,7 @@ ALLOWED: dict[str, set[str]] = {
     "core.metrics": {"core.rotations"},
     "core.layers": {"torch"},
     "core.model": {"core.layers", "torch"},
+    "core.adam": {"torch"},
     "core.averaging": {"torch"},
     "core.backprop": {"core.layers", "core.model", "torch"},
     "core.loss": {"core.training_config", "torch"},
@@ -45,7 +46,7 @@ ALLOWED: dict[str, set[str]] = {
     "core.training_config": set(),
     "core.testing": PURE | {"core.model", "core.samples", "torch"},
     "core.training": PURE
-    | {"core.averaging", "core.backprop", "core.layers", "core.loss", "core.model",
+    | {"core.adam", "core.averaging", "core.backprop", "core.layers", "core.loss", "core.model",
        "core.samples", "core.testing", "core.training_config", "torch"},
     "core.viz": DATA | {"core.viz"},
     "core.tables": {"core.dataset"},
