@@ -17,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import safetensors
 import safetensors.torch
 import torch
@@ -196,7 +197,7 @@ def check_state(
         tensor = tensor.detach().cpu()
         if not name.endswith(COUNTER):
             tensor = tensor.float()
-            if not bool(torch.isfinite(tensor).all()):
+            if not np.isfinite(tensor.numpy()).all():
                 raise PoseFormatError("holds NaN or infinite weights", file=file, place=name)
         checked[name] = tensor
     return checked
@@ -403,7 +404,7 @@ def _statistics(stated: Mapping[str, Any], key: str, size: int, name: str) -> St
 def _read_reimplementation(data: bytes, name: str) -> Checkpoint:
     from core.formats import reimplementation_checkpoint
 
-    found = reimplementation_checkpoint.read(io.BytesIO(data), name)
+    found = reimplementation_checkpoint.read(io.BytesIO(data), name, with_optimizer=False)
     state = found["state_dict"]
     config = config_of(state, file=name)
     _check_sizes(config, name)

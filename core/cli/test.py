@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import math
 import sys
@@ -21,6 +22,8 @@ from core.cli.arguments import (
 from core.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from core.dataset import Dataset
     from core.workflows.evaluate import Evaluation
     from core.workflows.lift import PoseLifter, Protocol
@@ -95,23 +98,20 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Evaluate and print."""
-    from concurrent.futures import ThreadPoolExecutor
-
     from core.cli.statistics import with_statistics
     from core.workflows import evaluate as evaluation
     from core.workflows.open import open_dataset
 
     _say_what_has_no_effect(options)
-    # The weights and PyTorch, a second's work, come in while the data does.
-    ahead = ThreadPoolExecutor(1)
     likely = options.load or ("detector" if options.use_hg else "gt")
-    lifter_ahead = ahead.submit(_lifter, likely, options)
-    ahead.shutdown(wait=False)
+    ahead = _Ahead(likely, options)
     with ProgressLine("opening", "steps") as line:
-        dataset = open_dataset(
-            with_reading(options.data_dir, options),
-            progress=lambda what, done, in_all: line(done, in_all, what),
-        )
+
+        def report(what: str, done: int, in_all: int) -> None:
+            ahead.start()
+            line(done, in_all, what)
+
+        dataset = open_dataset(with_reading(options.data_dir, options), progress=report)
     source = evaluation.pick_source(dataset, options.input, detector=options.use_hg)
     split = None if options.split == "all" else options.split
     # Wrong names are told before wrong weights.
@@ -119,7 +119,7 @@ def run(options: argparse.Namespace) -> int:
         dataset, source, subjects=options.subject, actions=options.action, split=split
     )
     load = options.load or ("gt" if source == evaluation.GROUND_TRUTH else "detector")
-    lifter = lifter_ahead.result() if load == likely else _lifter(load, options)
+    lifter = ahead.lifter() if load == likely else _lifter(load, options)
     lifter = with_statistics(lifter, options.statistics)
     out = None if options.out is None else _folder(options.out)
     choice = {"subjects": options.subject, "actions": options.action}
@@ -132,6 +132,27 @@ def run(options: argparse.Namespace) -> int:
     else:
         print(_report(result, found, dataset, lifter, source, options))
     return 0
+
+
+class _Ahead:
+    """Loads weights, and PyTorch with them, while a process of its own converts the data."""
+
+    def __init__(self, load: str, options: argparse.Namespace) -> None:
+        self._load = functools.partial(_lifter, load, options)
+        self._found: Future[PoseLifter] | None = None
+
+    def start(self) -> None:
+        """Begin, if that is still to be done."""
+        if self._found is None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            pool = ThreadPoolExecutor(1)
+            self._found = pool.submit(self._load)
+            pool.shutdown(wait=False)
+
+    def lifter(self) -> PoseLifter:
+        """Give what came out, or raise what went wrong."""
+        return self._load() if self._found is None else self._found.result()
 
 
 def _lifter(load: str, options: argparse.Namespace) -> PoseLifter:

@@ -132,30 +132,40 @@ class PendingArray(Sealed):
 
 
 class Storage(Sealed):
-    """The flat numbers behind tensors; they follow the pickle in the file."""
+    """The flat numbers behind tensors; they follow the pickle in the file.
 
-    __slots__ = ("count", "itemsize", "key", "kind", "values")
+    Attributes:
+        read: gets its bytes out of the file, once they are needed; `EOFError` if it ends before.
+    """
+
+    __slots__ = ("_values", "count", "itemsize", "key", "kind", "read")
 
     def __init__(self, kind: str, key: str, count: int) -> None:
         self.kind, self.key, self.count = STORAGE_TYPES[kind], key, count
         self.itemsize = 2 if self.kind == "bfloat16" else np.dtype(self.kind).itemsize
-        self.values: np.ndarray[Any, Any] | None = None
+        self.read: Callable[[], bytes] | None = None
+        self._values: np.ndarray[Any, Any] | None = None
 
     @property
     def place(self) -> str:
         """How errors call it."""
         return f"storage {self.key}"
 
-    def fill(self, content: bytes) -> None:
-        """Take its numbers out of the file's bytes; `EOFError` if there are too few."""
-        if len(content) < self.count * self.itemsize:
-            raise EOFError(f"storage {self.key} is cut off")
-        content = content[: self.count * self.itemsize]
-        if self.kind == "bfloat16":
-            high = np.frombuffer(content, "<u2").astype("<u4") << 16
-            self.values = high.view("<f4")
-        else:
-            self.values = np.frombuffer(content, self.kind)
+    @property
+    def values(self) -> np.ndarray[Any, Any]:
+        """Its numbers; `EOFError` if there are too few."""
+        if self._values is None:
+            if self.read is None:
+                raise EOFError("the numbers of a tensor are missing")
+            content = self.read()
+            if len(content) < self.count * self.itemsize:
+                raise EOFError(f"storage {self.key} is cut off")
+            if self.kind == "bfloat16":
+                high = np.frombuffer(content, "<u2", self.count).astype("<u4") << 16
+                self._values = high.view("<f4")
+            else:
+                self._values = np.frombuffer(content, self.kind, self.count)
+        return self._values
 
 
 class PendingTensor(Sealed):
@@ -179,8 +189,6 @@ class PendingTensor(Sealed):
     def finish(self) -> np.ndarray[Any, Any]:
         """Make the tensor's array, once its storage is filled."""
         values = self.storage.values
-        if values is None:
-            raise EOFError("the numbers of a tensor are missing")
         strides = tuple(s * values.itemsize for s in self.strides)
         view = np.lib.stride_tricks.as_strided(
             values[self.offset :], self.shape, strides, writeable=False

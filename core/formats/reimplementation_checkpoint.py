@@ -47,12 +47,15 @@ class SavedTraining(TypedDict):
     optimizer: dict[str, Any] | None
 
 
-def read(source: str | Path | BinaryIO, name: str | None = None) -> SavedTraining:
+def read(
+    source: str | Path | BinaryIO, name: str | None = None, *, with_optimizer: bool = True
+) -> SavedTraining:
     """Read a checkpoint of the baseline, or its bare state_dict.
 
     Args:
         source: a path, or a seekable binary file (an upload).
         name: how errors call it; the path where not given.
+        with_optimizer: read Adam's state, which is twice as large as the weights.
 
     Raises:
         PoseFormatError: not a checkpoint of this network, damaged, not finite, or it names a
@@ -61,7 +64,9 @@ def read(source: str | Path | BinaryIO, name: str | None = None) -> SavedTrainin
     import torch
 
     label = name or str(source if isinstance(source, (str, Path)) else "upload")
-    found = restricted_pickle.read_torch_file(source, label)
+    found = restricted_pickle.read_torch_file(
+        source, label, leave_out=() if with_optimizer else ("optimizer",)
+    )
     weights = _weights(found, label)
     state: dict[str, Tensor] = {}
     for weight, values in weights.items():

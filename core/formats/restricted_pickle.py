@@ -9,10 +9,12 @@ Python 2's strings are read as latin1. Tensors come back as NumPy arrays; torch 
 
 from __future__ import annotations
 
+import functools
+import io
 import pickle
 import struct
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, BinaryIO, ClassVar, cast
@@ -44,13 +46,18 @@ Progress = Callable[[int], None]
 
 
 def read_torch_file(
-    source: Source, name: str | None = None, *, progress: Progress | None = None
+    source: Source,
+    name: str | None = None,
+    *,
+    leave_out: Collection[str] = (),
+    progress: Progress | None = None,
 ) -> Any:
     """Read an object that torch.save wrote, in its zip format or the older one.
 
     Args:
         source: a path, or a seekable binary file.
         name: how errors call it; the path where not given.
+        leave_out: keys of a dict that are not wanted; the tensors there are not read.
         progress: called with the bytes read so far, after each long one of its parts; it may
             raise to stop.
 
@@ -68,7 +75,8 @@ def read_torch_file(
         if not start:
             raise PoseFormatError("the file is empty", file=label)
         try:
-            return (_read_zip if start == b"PK\x03\x04" else _read_legacy)(stream, label)
+            read = _read_zip if start == b"PK\x03\x04" else _read_legacy
+            return read(stream, label, leave_out)
         except _StoppedError as stopped:
             raise stopped.why from None
 
@@ -120,7 +128,7 @@ def _opened(source: Source, name: str | None) -> Iterator[tuple[BinaryIO, str]]:
         yield source, name or str(getattr(source, "name", "upload"))
 
 
-def _read_zip(stream: BinaryIO, name: str) -> Any:
+def _read_zip(stream: BinaryIO, name: str, leave_out: Collection[str]) -> Any:
     try:
         with zipfile.ZipFile(stream) as archive:
             members = {member.filename: member for member in archive.infolist()}
@@ -141,13 +149,13 @@ def _read_zip(stream: BinaryIO, name: str) -> Any:
                 member = members.get(f"{root}data/{storage.key}")
                 if member is None:
                     raise PoseFormatError("its numbers are missing", file=name, place=storage.place)
-                storage.fill(archive.read(member))
+                storage.read = functools.partial(archive.read, member)
+            return _finished(_without(tree, leave_out), name)
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
         raise PoseFormatError(f"damaged or cut off ({error})", file=name) from None
-    return _finished(tree, name)
 
 
-def _read_legacy(stream: BinaryIO, name: str) -> Any:
+def _read_legacy(stream: BinaryIO, name: str, leave_out: Collection[str]) -> Any:
     try:
         magic = _Unpickler(stream, name).load()
     except Exception:
@@ -163,16 +171,32 @@ def _read_legacy(stream: BinaryIO, name: str) -> Any:
     unpickler = _Unpickler(stream, name)
     tree = _load(unpickler, name)
     keys = _load(_Unpickler(stream, name), name)
+    start = stream.tell()
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(start)
     for key in keys if isinstance(keys, list) else ():
         storage = unpickler.storages.get(str(key))
         head = stream.read(8)
         if storage is None or len(head) < 8 or struct.unpack("<q", head)[0] != storage.count:
             raise PoseFormatError("damaged or cut off", file=name, place=f"storage {key}")
-        try:
-            storage.fill(stream.read(storage.count * storage.itemsize))
-        except (EOFError, MemoryError, OverflowError) as error:
-            raise PoseFormatError(f"damaged or cut off ({error})", file=name) from None
-    return _finished(tree, name)
+        first, length = stream.tell(), storage.count * storage.itemsize
+        if first + length > size:
+            problem = f"damaged or cut off (storage {key} is cut off)"
+            raise PoseFormatError(problem, file=name)
+        storage.read = functools.partial(_bytes_at, stream, first, length)
+        stream.seek(first + length)
+    return _finished(_without(tree, leave_out), name)
+
+
+def _bytes_at(stream: BinaryIO, first: int, length: int) -> bytes:
+    stream.seek(first)
+    return stream.read(length)
+
+
+def _without(tree: Any, keys: Collection[str]) -> Any:
+    if not isinstance(tree, dict):
+        return tree
+    return {key: value for key, value in tree.items() if key not in keys}
 
 
 def _require_little_endian(little: bool, name: str) -> None:

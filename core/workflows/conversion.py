@@ -115,6 +115,8 @@ def keep_elsewhere(
         ) as process,
     ):
         try:
+            if progress is not None:
+                progress("reading", 0, 1)
             for line in process.stdout or ():
                 said = json.loads(line)
                 if "error" in said:

@@ -81,11 +81,11 @@ def open_dataset(
         from core import synthetic
 
         return _named("synthetic", synthetic.dataset())
-    from core.workflows import plain
-
-    path, options = plain.split(spec)
+    path, options = _parted(spec)
     layout = recognise(path)
     if layout == "pose file":
+        from core.workflows import plain
+
         return plain.open_dataset(spec)
     if options:
         problem = f"it is a {layout}, which says itself what it holds: leave the options out"
@@ -111,6 +111,15 @@ def open_dataset(
         )
     other = INSTEAD.get(layout, f"it is no data set; expected {UNDERSTOOD}")
     raise PoseFormatError(other, file=path)
+
+
+def _parted(spec: str | Path) -> tuple[Path, dict[str, str]]:
+    """Part a name into the path and what it says of a bare array."""
+    if "?" not in str(spec):
+        return Path(spec).expanduser(), {}
+    from core.workflows import plain
+
+    return plain.split(spec)
 
 
 def open_checkpoint(spec: str | Path) -> Checkpoint:
@@ -190,17 +199,12 @@ def recognise(path: str | Path) -> Layout:
 
 
 def _recognise_folder(folder: Path) -> Layout:
-    from core.formats import (
-        human36m_official,
-        mmpose,
-        openpose,
-        original_h5,
-        reimplementation,
-        videopose3d,
-    )
+    from core.formats import reimplementation
 
     if reimplementation.matches(folder):
         return "re-implementation's data folder"
+    from core.formats import human36m_official, mmpose, openpose, original_h5, videopose3d
+
     if videopose3d.matches(folder):
         return "VideoPose3D's archives"
     if human36m_official.matches(folder):
