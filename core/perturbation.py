@@ -89,15 +89,17 @@ def add_gaussian(joints_2d: Array, sigma_px: float, rng: np.random.Generator) ->
 def see_as_detector(joints_2d: Array, factor: float, rng: np.random.Generator) -> Array:
     """Add a simulated detector's errors, made larger or smaller by a factor.
 
-    Jitter by joint, outliers, and another idea of where hips, spine and head are: the errors that
-    `augmentation.Detector` trains with. Exchanged sides are left to `swap_sides`.
+    Jitter by joint, outliers, and another idea of where hips, spine and head are, as
+    `augmentation.Detector` makes them; at 1 as large as those of the detectors of 2016. Exchanged
+    sides are left to `swap_sides`.
     """
     import torch
 
     from core.augmentation import Detector
 
     generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-    detector = Detector(jitter=(TYPICAL_JITTER, TYPICAL_JITTER), swaps=0.0)
+    jitter = (TYPICAL_JITTER, TYPICAL_JITTER)
+    detector = Detector(jitter, layout=0.035, meanings=1.0, outliers=0.04, swaps=0.0)
     true = torch.from_numpy(joints_2d)
     seen = detector.see(true, size_px(true), generator).numpy()
     return joints_2d + factor * (seen - joints_2d)
