@@ -1,10 +1,11 @@
 """Measure what comes out of one's own video: errors on Balancing, and the time a film takes.
 
-    python tests/benchmarks/own_video.py errors PROJECT_FOLDER [--heavy]
+    python tests/benchmarks/own_video.py errors PROJECT_FOLDER
     python tests/benchmarks/own_video.py speed PROJECT_FOLDER [--heavy]
 
 PROJECT_FOLDER is Pose2Sim's demo (`videos/cam01.mp4` ...). `errors` lifts each camera's video alone
-and compares with the recording's triangulated 3D. `speed` makes 10 s of 1080p at 30 fps of it and
+with either landmark model, then OpenPose's keypoints as the project has them, and compares with the
+recording's triangulated 3D. `speed` makes 10 s of 1080p at 30 fps of it and
 lifts that, the loading of PyTorch and of the detector counted; then a single picture, all loaded.
 """
 
@@ -30,11 +31,18 @@ from core.skeleton import H36M_17
 from core.workflows import footage
 from core.workflows.lift import PoseLifter, judge, relative_to_root
 from core.workflows.open import open_checkpoint, open_dataset
-from core.workflows.predict import PLAIN, Options, predict
+from core.workflows.predict import PLAIN, USUAL, Options, predict, read_2d
 
 # Among the landmark model's outputs, its own 3D of 39 points in metres, about the hips.
 OWN_3D = 4
-ALL = Options(smooth=False, flip=True, steady_bones=True)
+# Columns: checkpoint and options, those of `python -m core predict` first.
+WAYS = {
+    "detector": ("detector", USUAL),
+    "not mirrored": ("detector", PLAIN),
+    "smoothed": ("detector", Options(smooth=True)),
+    "bones": ("detector", Options(steady_bones=True)),
+    "gt": ("gt", USUAL),
+}
 SECONDS, FPS, WIDTH, HEIGHT = 10, 30.0, 1920, 1080
 
 
@@ -61,33 +69,35 @@ class OwnFigures:
         return body_landmarks.derive(named, H36M_17.joints)
 
 
-def errors(project: Path, *, heavy: bool) -> None:
-    """Print MPJPE / P-MPJPE, median over frames, by camera, checkpoint and 2D."""
-    own = OwnFigures(heavy=heavy)
+def errors(project: Path) -> None:
+    """Print MPJPE / P-MPJPE, median over frames, by camera, 2D, checkpoint and options."""
+    own = {heavy: OwnFigures(heavy=heavy) for heavy in (False, True)}
     data = open_dataset("balancing")
     lifters = {name: PoseLifter(open_checkpoint(name)) for name in ("gt", "detector")}
-    title = "BlazePose heavy" if heavy else "BlazePose full"
-    print(f"| camera | 2D | {' | '.join(f'{n} | {n}, flip and bones' for n in lifters)} | own 3D |")
-    print("|---|---|---|---|---|---|---|")
+    print(f"| camera | 2D | {' | '.join(WAYS)} | own 3D |")
+    print("|---" * (len(WAYS) + 3) + "|")
     for number, entry in enumerate(data.entries, 1):
         recording = data.load(entry.key)
         assert recording.truth is not None
         truth = relative_to_root(recording.truth).positions
+
+        def medians(poses: np.ndarray, truth: np.ndarray = truth) -> tuple[float, float]:
+            _, found = judge(poses, truth)
+            one, two = (float(np.nanmedian(found[p].mean(axis=1))) for p in (1, 2))
+            return one, two
+
         film = project / f"videos/cam{number:02d}.mp4"
-        seen = footage.look(film, own.eyes, most_people=1)
-        _, found = judge(own.joints(len(truth)), truth)
-        theirs = np.nanmedian(found[2].mean(axis=1))
-        sources = {title: seen.detections.person(0), "OpenPose": recording.inputs["openpose"]}
-        for name, sequence in sources.items():
-            cells = []
-            for lifter in lifters.values():
-                for options in (PLAIN, ALL):
-                    poses = predict(lifter, sequence, options).poses.positions
-                    _, found = judge(poses, truth)
-                    both = (np.nanmedian(found[p].mean(axis=1)) for p in (1, 2))
-                    cells.append(" / ".join(f"{value:.1f}" for value in both))
-            last = f"{theirs:.1f}" if name == title else ""
-            print(f"| {entry.key.camera} | {name} | {' | '.join(cells)} | {last} |", flush=True)
+        openpose = read_2d(project / f"pose/cam{number}_json", fps=entry.fps)
+        rows = [("OpenPose", openpose, "")]
+        for heavy, figures in own.items():
+            seen = footage.look(film, figures.eyes, most_people=1).detections.person(0)
+            theirs = f"{medians(figures.joints(len(truth)))[1]:.1f}"
+            rows.insert(-1, (f"BlazePose {'heavy' if heavy else 'full'}", seen, theirs))
+        for title, sequence, theirs in rows:
+            lifted = (predict(lifters[n], sequence, o).poses.positions for n, o in WAYS.values())
+            cells = ["{:.1f} / {:.1f}".format(*medians(poses)) for poses in lifted]
+            cells = [entry.key.camera, title, *cells, theirs]
+            print(f"| {' | '.join(cells)} |", flush=True)
 
 
 def make_film(project: Path, path: Path) -> None:
@@ -158,8 +168,10 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=("errors", "speed", "timed"))
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--heavy", action="store_true")
+    parser.add_argument("--heavy", action="store_true", help="for the speed; errors are of both")
     options = parser.parse_args()
-    {"errors": errors, "speed": speed, "timed": timed}[options.what](
-        options.folder, heavy=options.heavy
-    )
+    if options.what == "errors":
+        errors(options.folder)
+    else:
+        work = speed if options.what == "speed" else timed
+        work(options.folder, heavy=options.heavy)
