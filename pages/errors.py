@@ -121,6 +121,7 @@ def show_figures(found: Results, protocol: results.Protocol, joint_set: JointSet
         else:
             by: results.By = "camera" if shown == "Joint × camera" else "action"
             figure = figures.joint_heatmap(*found.joint_table(protocol, by))
+        columns = len(found.cameras if shown == "Joint × camera" else found.actions)
         key = f"errors_heatmap_{shown}_{tag}"
         figure_view.show(
             figure,
@@ -128,7 +129,7 @@ def show_figures(found: Results, protocol: results.Protocol, joint_set: JointSet
             f"Mean error by {shown.lower()}, mm, Protocol #{protocol}",
             key=key,
             on_select=lambda: worst_list.narrow(key, str(shown), tag),
-            min_width_px=680,
+            min_width_px=figures.least_width_px(columns),
         )
     with right:
         labels = {p: f"Protocol #{p}" for p in results.PROTOCOLS}

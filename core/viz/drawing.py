@@ -18,15 +18,13 @@ from numpy.typing import NDArray
 from core.skeleton import Skeleton
 from core.viz.style import (
     BONES,
-    CLIPPED_COLOR,
-    ERROR_LIMIT_MM,
     GHOST,
     SIDE_COLORS,
     THEMES,
     TONES,
-    VIRIDIS,
     Role,
     Theme,
+    error_color,
 )
 
 Picture = NDArray[np.uint8]
@@ -100,13 +98,6 @@ def tone(name: str, theme: Theme) -> Color:
     colors = THEMES[theme]
     share = {"background": 0.0, "text": 1.0}.get(name, TONES.get(name, 0.0))
     return mixed(colors["text"], colors["background"], share)
-
-
-def error_color(error_mm: float, limit: float = ERROR_LIMIT_MM) -> str:
-    """Find the colour of an error on the one scale, with a colour of its own beyond the end."""
-    if error_mm > limit:
-        return CLIPPED_COLOR
-    return VIRIDIS[round(error_mm / limit * (len(VIRIDIS) - 1))]
 
 
 def draw_overlay(

@@ -13,21 +13,30 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from core.skeleton import H36M_17
-from core.viz.style import CLIPPED_COLOR, ERROR_LIMIT_MM, SIDE_COLORS, VIRIDIS
+from core.viz.packet import rows as grouped_rows
+from core.viz.style import (
+    CLIPPED_COLOR,
+    ERROR_LIMIT_MM,
+    INKS,
+    SIDE_COLORS,
+    VIRIDIS,
+    error_color,
+    ink_on,
+)
 
 FloatArray = NDArray[np.floating[Any]]
 
 ROW_PX = 25
 AROUND_PX = 118
+# What a heatmap's figures need: the names of its rows with the scale, and each column.
+BESIDE_PX, COLUMN_PX = 190, 34
+# From so many columns on their names stand aslant.
+UPRIGHT = 4
 CURVE_POINTS = 151
 STEP_MM = 5.0
 
 # Legs, spine, arms: as the heatmap over time groups them.
-JOINT_ROWS = (
-    *(j for j in H36M_17.joints if j.endswith(("hip", "knee", "ankle"))),
-    *(j for j in H36M_17.joints if j in ("spine", "thorax", "neck", "head")),
-    *(j for j in H36M_17.joints if j.endswith(("shoulder", "elbow", "wrist"))),
-)
+JOINT_ROWS = tuple(H36M_17.joints[row["joint"]] for row in grouped_rows(H36M_17))
 
 
 def spoken(name: str) -> str:
@@ -71,8 +80,6 @@ def error_heatmap(rows: Sequence[str], columns: Sequence[str], values: FloatArra
         zmax=ERROR_LIMIT_MM,
         colorscale=[[i / (len(VIRIDIS) - 1), color] for i, color in enumerate(VIRIDIS)],
         colorbar={"title": {"text": "mm"}, "thickness": 10, "outlinewidth": 0, "dtick": 50},
-        texttemplate="%{z:.1f}",
-        textfont={"size": 11},
         xgap=1,
         ygap=1,
         hoverinfo="skip",
@@ -84,28 +91,34 @@ def error_heatmap(rows: Sequence[str], columns: Sequence[str], values: FloatArra
             z=_cells(values, beyond),
             colorscale=[[0, CLIPPED_COLOR], [1, CLIPPED_COLOR]],
             showscale=False,
-            texttemplate="%{z:.1f}",
-            textfont={"size": 11},
             xgap=1,
             ygap=1,
             hoverinfo="skip",
         )
-    # Heatmaps can't be selected from, so unseen markers lie on their cells.
-    places = np.argwhere(known)
-    figure.add_scatter(
-        x=[columns[c] for _, c in places],
-        y=[labels[r] for r, _ in places],
-        customdata=[[rows[r], columns[c]] for r, c in places],
-        text=[f"{values[r, c]:.1f} mm" for r, c in places],
-        mode="markers",
-        marker={"symbol": "square", "size": ROW_PX - 3, "opacity": 0},
-        selected={"marker": {"opacity": 0}},
-        unselected={"marker": {"opacity": 0}},
-        hovertemplate="%{y}, %{x}<br><b>%{text}</b><extra></extra>",
-        showlegend=False,
-    )
+    # Heatmaps can't be selected from, so unseen markers lie on their cells, and bear the figures:
+    # a heatmap's own have one colour for all cells.
+    for ink in INKS:
+        places = [(r, c) for r, c in np.argwhere(known) if ink_on(error_color(values[r, c])) == ink]
+        if not places:
+            continue
+        unchanged = {"marker": {"opacity": 0}, "textfont": {"color": ink}}
+        figure.add_scatter(
+            x=[columns[c] for _, c in places],
+            y=[labels[r] for r, _ in places],
+            customdata=[[rows[r], columns[c]] for r, c in places],
+            text=[f"{values[r, c]:.1f}" for r, c in places],
+            mode="markers+text",
+            textposition="middle center",
+            textfont={"size": 11, "color": ink},
+            marker={"symbol": "square", "size": ROW_PX - 3, "opacity": 0},
+            selected=unchanged,
+            unselected=unchanged,
+            hovertemplate="%{y}, %{x}<br><b>%{text} mm</b><extra></extra>",
+            showlegend=False,
+        )
+    aslant = len(columns) > UPRIGHT
     figure.update_layout(
-        height=AROUND_PX + ROW_PX * len(rows),
+        height=(AROUND_PX if aslant else AROUND_PX // 2) + ROW_PX * len(rows),
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
         clickmode="event+select",
         dragmode=False,
@@ -113,7 +126,9 @@ def error_heatmap(rows: Sequence[str], columns: Sequence[str], values: FloatArra
         xaxis={
             "type": "category",
             "categoryarray": list(columns),
-            "tickangle": -45 if len(columns) > 4 else 0,
+            # The cells fill the figure, markers or not.
+            "range": [-0.5, len(columns) - 0.5],
+            "tickangle": -45 if aslant else 0,
             "showgrid": False,
             "zeroline": False,
             "automargin": True,
@@ -121,7 +136,7 @@ def error_heatmap(rows: Sequence[str], columns: Sequence[str], values: FloatArra
         yaxis={
             "type": "category",
             "categoryarray": labels,
-            "autorange": "reversed",
+            "range": [len(rows) - 0.5, -0.5],
             "showgrid": False,
             "zeroline": False,
             "automargin": True,
@@ -129,6 +144,11 @@ def error_heatmap(rows: Sequence[str], columns: Sequence[str], values: FloatArra
         },
     )
     return figure
+
+
+def least_width_px(columns: int) -> int:
+    """Tell how wide a heatmap of so many columns must be for its figures to stand apart."""
+    return BESIDE_PX + COLUMN_PX * columns
 
 
 def _cells(values: FloatArray, drawn: NDArray[np.bool_]) -> list[list[float | None]]:
@@ -216,7 +236,8 @@ def cumulative_curve(frames: Mapping[str, FloatArray], first: str) -> go.Figure:
         )
     figure.update_layout(
         height=AROUND_PX + ROW_PX * len(H36M_17),
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        # Room for the last step's label.
+        margin={"l": 8, "r": 20, "t": 8, "b": 8},
         hovermode="x unified",
         dragmode=False,
         legend={"x": 0.98, "xanchor": "right", "y": 0.04, "yanchor": "bottom"},

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.viz.errors import spoken
-from core.viz.style import CLIPPED_COLOR, ERROR_LIMIT_MM, VIRIDIS
+from core.viz.style import ERROR_LIMIT_MM, error_color, ink_on
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -31,8 +31,6 @@ STYLE = """<style>
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 560, 320, 56, 16, 12, 46
 POINTS = 151
-# Above this share of the scale, viridis is too light for white figures.
-LIGHT_FROM = 0.6
 
 
 def heat_table(rows: Sequence[str], columns: Sequence[str], values: FloatArray, corner: str) -> str:
@@ -55,12 +53,8 @@ def heat_table(rows: Sequence[str], columns: Sequence[str], values: FloatArray, 
 def _cell(mm: float) -> str:
     if not np.isfinite(mm):
         return "<td>–</td>"
-    share = mm / ERROR_LIMIT_MM
-    if share > 1:
-        background, text = CLIPPED_COLOR, "#fff"
-    else:
-        background = VIRIDIS[round(share * (len(VIRIDIS) - 1))]
-        text = "#111" if share > LIGHT_FROM else "#fff"
+    background = error_color(mm)
+    text = ink_on(background)
     return f'<td style="background:{background};color:{text}">{mm:.1f}</td>'
 
 

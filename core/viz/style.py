@@ -33,6 +33,8 @@ VIRIDIS = (
 )  # fmt: skip
 # Beyond the scale: a colour that viridis does not have, so that a clipped value can't be misread.
 CLIPPED_COLOR = "#D81B60"
+# What figures in a coloured cell are written in, whatever the page's theme is.
+INKS = ("#FFFFFF", "#000000")
 # Differences B - A: below zero A is worse and B better, above zero the other way round.
 DIVERGING = ("#D55E00", "#F0B58A", "#F2F2F2", "#8DBFDD", "#0072B2")
 # Training runs laid over each other: none is a side's colour, and each has a contrast of 3 on the
@@ -49,6 +51,32 @@ BONES: dict[Role, dict[str, float]] = {
 }
 # Truth beneath a prediction: the same hues, thin and pale, so that the two stay apart.
 GHOST = {"width": 4.0, "opacity": 0.45, "joint": 3.0}
+
+
+def error_color(error_mm: float, limit: float = ERROR_LIMIT_MM) -> str:
+    """Find the colour of an error on the one scale, with a colour of its own beyond the end."""
+    if error_mm > limit:
+        return CLIPPED_COLOR
+    return VIRIDIS[round(error_mm / limit * (len(VIRIDIS) - 1))]
+
+
+def contrast(one: str, other: str) -> float:
+    """Measure the contrast of two colours ("#RRGGBB"), 1 to 21, as WCAG 2.1 defines it."""
+    low, high = sorted(_luminance(color) for color in (one, other))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(color: str) -> float:
+    parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def ink_on(color: str) -> str:
+    """Pick black or white, whichever reads better on a colour."""
+    return max(INKS, key=lambda ink: contrast(ink, color))
 
 
 def viewer_style() -> dict[str, object]:

@@ -13,12 +13,11 @@ from core.viz.drawing import (
     View,
     draw_overlay,
     draw_scene,
-    error_color,
     mixed,
     tone,
     write_text,
 )
-from core.viz.style import CLIPPED_COLOR, SIDE_COLORS, VIRIDIS
+from core.viz.style import CLIPPED_COLOR, SIDE_COLORS, VIRIDIS, error_color
 
 ROOM = Room((-800.0, -800.0, 0.0), (800.0, 800.0, 2000.0))
 TWO = Skeleton("two", ("hip", "left_hip"), (-1, 0))

@@ -13,9 +13,9 @@ from core.viz.style import CLIPPED_COLOR, VIRIDIS
 def test_a_cell_has_its_figure_and_the_colour_of_the_one_scale() -> None:
     html = heat_table(("left_knee",), ("A", "B", "C", "D"), np.array([[0, 150, 151, np.nan]]), "x")
     assert "left knee" in html
-    assert f'background:{VIRIDIS[0]};color:#fff">0.0<' in html
-    assert f'background:{VIRIDIS[-1]};color:#111">150.0<' in html
-    assert f'background:{CLIPPED_COLOR};color:#fff">151.0<' in html
+    assert f'background:{VIRIDIS[0]};color:#FFFFFF">0.0<' in html
+    assert f'background:{VIRIDIS[-1]};color:#000000">150.0<' in html
+    assert f'background:{CLIPPED_COLOR};color:#FFFFFF">151.0<' in html
     assert "<td>–</td>" in html
 
 
