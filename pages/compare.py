@@ -12,15 +12,22 @@ from core import tables
 from core.dataset import Dataset, Entry
 from core.viz.compare import Lifted, compare_packet, scatter
 from core.workflows import compare as comparing
-from core.workflows import export, export_file
-from pages.components import choice, downloads, frame, jobs, loaders, pickers, take_along, viewer
+from core.workflows import evaluate, export, export_file, results
+from pages.components import (
+    choice,
+    downloads,
+    frame,
+    jobs,
+    judging,
+    loaders,
+    pickers,
+    take_along,
+    viewer,
+)
 from pages.components import figure as figure_view
 
 if TYPE_CHECKING:
     from core.checkpoint import Checkpoint
-
-# Up to here the summary is there before anybody could press a button.
-INSTANT_FRAMES = 2000
 
 
 @dataclass(frozen=True)
@@ -130,22 +137,27 @@ def compare_test_set(data: Dataset, a: Side, b: Side, protocol: pickers.Protocol
     key: Hashable = ("compare", data.digest, a.source, a.model.digest, b.source, b.model.digest)
     job: jobs.Job[comparing.Comparison] | None = jobs.find(key)
     if job is None:
-        frames = sum(
-            e.frames for e in data.select(split="test") if {a.source, b.source} <= {*e.sources}
-        )
-        instant = frames <= INSTANT_FRAMES
-        # The button's place holds while the work starts, so that nothing jumps.
-        place = st.empty()
-        pressed = not instant and place.button(
-            f"Compare over the test set ({frames:,} frames)", key="compare_all", type="primary"
-        )
-        if not instant and not pressed:
-            return
-        place.empty()
         sides = [
             comparing.Side(side.source, loaders.lifter(side.model, side.model.digest))
             for side in (a, b)
         ]
+        frames = sum(
+            sum(entry.frames for entry in evaluate.chosen(data, side.source))
+            for side in sides
+            if results.kept(data, side.lifter, side.source) is None
+        )
+        instant = frames <= judging.AT_ONCE
+        # The button's place holds while the work starts, so that nothing jumps.
+        place = st.empty()
+        pressed = not instant and place.button(
+            f"Compare over the test set ({frames:,} frames to lift)",
+            key="compare_all",
+            type="primary",
+            help="Done once for each side: the result is kept on this machine, for Errors, too.",
+        )
+        if not instant and not pressed:
+            return
+        place.empty()
         job = jobs.start(key, lambda report: comparing.compare(data, *sides, progress=report))
         job.wait(10.0 if instant else 0.0)
     if job.running:

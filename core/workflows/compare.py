@@ -13,14 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.dataset import Dataset, Entry, Key, in_paper_order
+from core.dataset import Dataset, Key, in_paper_order
 from core.errors import PoseFormatError
-from core.workflows.evaluate import Split, chosen, frame_errors
+from core.store import Store
+from core.workflows.evaluate import Split, chosen
 from core.workflows.lift import LiftedRecording, PoseLifter, Protocol
+from core.workflows.results import PROTOCOLS, Results, judge
 
 FloatArray = NDArray[np.floating[Any]]
 
-PROTOCOLS: tuple[Protocol, ...] = (1, 2)
 DRAWS = 2000
 LEVEL = 0.95
 
@@ -82,8 +83,11 @@ def compare(
     split: Split | None = "test",
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
+    store: Store | None = None,
 ) -> Comparison:
-    """Lift the recordings that have both sides' 2D and compare the errors frame by frame.
+    """Compare the errors of both sides frame by frame, on the recordings that have both's 2D.
+
+    The errors are those that the Errors page and `test` keep: what is kept is not computed again.
 
     Args:
         dataset: recordings with truth.
@@ -91,27 +95,31 @@ def compare(
         b: the other.
         split: "test" (the paper), "train", or None for both.
         seed: of the bootstrap's draws.
-        progress: called with frames done and frames in all, both sides counted; it may raise to
-            stop.
+        progress: called with frames done and frames in all, both sides counted, if there is
+            something to compute; it may raise to stop.
+        store: where results are kept; None takes the user's.
 
     Raises:
         PoseFormatError: a source is unknown, statistics are missing, or no frame has both.
     """
-    having_b = {entry.key for entry in chosen(dataset, b.source, split=split)}
-    entries = [e for e in chosen(dataset, a.source, split=split) if e.key in having_b]
-    in_all = 2 * sum(entry.frames for entry in entries)
+    frames = [
+        sum(entry.frames for entry in chosen(dataset, side.source, split=split)) for side in (a, b)
+    ]
 
-    def report(done: int) -> None:
-        if progress is not None:
-            progress(done, in_all)
+    def judged(side: Side, before: int) -> Results:
+        def report(done: int, _: int) -> None:
+            if progress is not None:
+                progress(before + done, sum(frames))
 
-    of_a = _frame_means(dataset, a, entries, report)
-    of_b = _frame_means(dataset, b, entries, lambda done: report(in_all // 2 + done))
-    keys = [key for key in of_a if key in of_b]
-    both = {key: np.isfinite(of_a[key]).all(axis=0) & np.isfinite(of_b[key]).all(axis=0)
-            for key in keys}  # fmt: skip
+        return judge(dataset, side.lifter, side.source, split=split, progress=report, store=store)
+
+    of_a, of_b = judged(a, 0), judged(b, frames[0])
+    having_b = set(of_b.keys)
+    both = {
+        key: _complete(of_a, key) & _complete(of_b, key) for key in of_a.keys if key in having_b
+    }
     skipped = sum(int((~shared).sum()) for shared in both.values())
-    keys = [key for key in keys if both[key].any()]
+    keys = [key for key, shared in both.items() if shared.any()]
     if not keys:
         raise PoseFormatError(
             f"nothing to compare: no frame has all joints in {a.source!r}, in {b.source!r} and in "
@@ -124,10 +132,7 @@ def compare(
     # As if all were one action: two takes are enough then, of whatever actions.
     as_one = [replace(key, action="", take=f"{key.action}/{key.take}") for key in keys]
     for protocol in PROTOCOLS:
-        sums = [
-            (of_a[k][protocol - 1, both[k]].sum(), of_b[k][protocol - 1, both[k]].sum())
-            for k in keys
-        ]
+        sums = [[_sum(of, k, both[k], protocol) for of in (of_a, of_b)] for k in keys]
         counts = [int(both[k].sum()) for k in keys]
         actions[protocol], average[protocol] = summarize(keys, np.array(sums), counts, seed=seed)
         _, all_frames[protocol] = summarize(as_one, np.array(sums), counts, seed=seed)
@@ -241,14 +246,17 @@ def verdict(a: LiftedRecording, b: LiftedRecording, protocol: Protocol, subject:
     return f"{subject} {'costs' if change > 0 else 'saves'} {abs(change):.1f} mm here {figures}"
 
 
-def _frame_means(
-    dataset: Dataset, side: Side, entries: list[Entry], report: Callable[[int], None]
-) -> dict[Key, FloatArray]:
-    """Judge each recording: (2, F) mm, Protocol #1 and #2, NaN where a joint is missing."""
-    means: dict[Key, FloatArray] = {}
-    done = 0
-    for found in frame_errors(dataset, side.lifter, side.source, entries):
-        means[found.entry.key] = np.stack([found.errors[p].mean(axis=1) for p in PROTOCOLS])
-        done += found.entry.frames
-        report(done)
-    return means
+def _complete(found: Results, key: Key) -> NDArray[np.bool_]:
+    """Tell which frames (F,) of a recording have all joints."""
+    rows = found.frames_of(key)
+    whole = [np.isfinite(found.frame_errors(p)[rows]) for p in PROTOCOLS]
+    return np.logical_and(*whole)
+
+
+def _sum(found: Results, key: Key, shared: NDArray[np.bool_], protocol: Protocol) -> float:
+    """Add up the mean errors of a recording's shared frames, mm."""
+    rows = found.frames_of(key)
+    if shared.sum() == _complete(found, key).sum():
+        # All that the tables count: their own sums, so that the figures are the same.
+        return found.recording_sum(key, protocol)
+    return float(found.errors[protocol][rows][shared].mean(axis=1, dtype=np.float64).sum())

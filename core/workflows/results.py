@@ -108,6 +108,10 @@ class Results:
         place = self._places[key]
         return slice(int(self.offsets[place]), int(self.offsets[place + 1]))
 
+    def recording_sum(self, key: Key, protocol: Protocol) -> float:
+        """Add up the mean of the 17 joints over a recording's complete frames, mm."""
+        return float(self.sums[protocol, 17][self._places[key]].mean())
+
     def evaluation(
         self,
         joint_set: JointSet = 17,

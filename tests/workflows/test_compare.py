@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from core.dataset import Key
 from core.errors import PoseFormatError
-from core.workflows import compare
+from core.store import Store
+from core.workflows import compare, results
 from core.workflows.evaluate import evaluate
 from core.workflows.lift import PoseLifter, lift_recording
 from tests.toys import WITHOUT_HOURGLASS, toy_checkpoint, toy_dataset
@@ -28,6 +29,28 @@ def test_a_side_against_itself_makes_no_difference() -> None:
         assert all(d.change == 0 for d in found.actions[protocol].values())
 
 
+def test_what_was_judged_is_not_lifted_again(tmp_path, monkeypatch) -> None:
+    data, (a, b), store = toy_dataset(), sides(), Store(tmp_path)
+    first = compare.compare(data, a, b, store=store)
+    assert results.kept(data, b.lifter, "hourglass", store=store) is not None
+    monkeypatch.setattr(PoseLifter, "lift_arrays", None)
+    seen: list[int] = []
+    again = compare.compare(data, a, b, store=store, progress=lambda done, _: seen.append(done))
+    assert again == first
+    assert seen == [], "nothing to do has no progress"
+
+
+def test_it_shows_the_very_figures_of_the_errors_page() -> None:
+    data, (a, b) = toy_dataset(), sides()
+    found = compare.compare(data, a, b)
+    alone = results.judge(data, b.lifter, "hourglass").evaluation()
+    for protocol in (1, 2):
+        assert {action: d.b for action, d in found.actions[protocol].items()} == (
+            alone.action_errors(protocol)
+        )
+        assert found.average[protocol].b == alone.average(protocol)
+
+
 def test_only_recordings_that_have_both_inputs_are_compared() -> None:
     dataset = toy_dataset()
     found = compare.compare(dataset, *sides())
@@ -43,6 +66,7 @@ def test_each_side_agrees_with_evaluating_it_alone() -> None:
     dataset = toy_dataset()
     a, b = sides()
     found = compare.compare(dataset, a, b)
+    # Computed by itself, without the store.
     alone = evaluate(dataset, b.lifter, "hourglass").action_errors(2)
     for action, difference in found.actions[2].items():
         assert difference.b == pytest.approx(alone[action], rel=1e-9)
@@ -86,17 +110,20 @@ def test_a_constant_difference_has_no_spread_and_the_seed_decides(seed: int, shi
     assert high == pytest.approx(shift, abs=1e-9)
 
 
-def test_progress_counts_both_sides_and_can_stop() -> None:
+def test_progress_counts_both_sides_and_can_stop(tmp_path) -> None:
     seen: list[tuple[int, int]] = []
-    compare.compare(toy_dataset(), *sides(), progress=lambda d, n: seen.append((d, n)))
+    compare.compare(
+        toy_dataset(), *sides(), progress=lambda d, n: seen.append((d, n)), store=Store(tmp_path)
+    )
     assert seen[-1][0] == seen[-1][1]
+    assert seen[-1][1] == 23 + 17, "the frames of either side"
     assert [d for d, _ in seen] == sorted(d for d, _ in seen)
 
     def stop(done: int, in_all: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        compare.compare(toy_dataset(), *sides(), progress=stop)
+        compare.compare(toy_dataset(), *sides(), progress=stop, store=Store(tmp_path / "other"))
 
 
 def test_an_unknown_source_is_named() -> None:
