@@ -126,7 +126,7 @@ def _pairs(
     for entry in entries:
         joints_2d, relative = _pair(dataset, entry, exposure)
         if noisy:
-            exact = torch.from_numpy(joints_2d)
+            exact = torch.tensor(joints_2d)
             joints_2d = Detector().see(exact, size_px(exact), generator).numpy()
         rows = slice(count, count + len(joints_2d))
         to_inputs[rows] = frame(joints_2d, exposure.framing)
