@@ -158,7 +158,9 @@ class Engine:
         poses = len(x)
         size = next((s for s in self._sizes if poses <= s), max(largest, poses))
         if poses < size:
-            x = np.concatenate([x, np.zeros((size - len(x), self.inputs), dtype=np.float32)])
+            filled = np.zeros((size, self.inputs), dtype=np.float32)
+            filled[:poses] = x
+            x = filled
         with torch.inference_mode():
             found: Float32Array = self._forward(torch.from_numpy(x).to(self._device)).numpy()
         return found[:poses]
@@ -269,6 +271,7 @@ class _PackedLayer:
         self.multiply: Callable[[Tensor], Tensor] = self._plainly
         if device.type == "cpu" and _packs():
             weight = torch.ops.mkldnn._reorder_linear_weight(weight, SIZES[-1])
+            self.product = torch.ops.mkldnn._linear_pointwise
             self.multiply = self._with_onednn
         self.weight = weight
 
@@ -276,9 +279,7 @@ class _PackedLayer:
         return self.multiply(x)
 
     def _with_onednn(self, x: Tensor) -> Tensor:
-        found: Tensor = torch.ops.mkldnn._linear_pointwise(
-            x, self.weight, self.bias, self.activation, [], ""
-        )
+        found: Tensor = self.product(x, self.weight, self.bias, self.activation, [], "")
         return found
 
     def _plainly(self, x: Tensor) -> Tensor:

@@ -32,7 +32,8 @@ FloatArray = NDArray[np.floating[Any]]
 
 # Under this name a data set keeps the statistics of its 3D.
 OUTPUT = "3d"
-MOVING = H36M_17.indices(OUTPUT_16_JOINTS)
+# The hip stands first; the other joints follow in the network's order.
+MOVING = slice(1, None)
 # Poses that a worker lifts in one go, in the arithmetic around the network.
 PART = 2048
 
@@ -137,6 +138,10 @@ class PoseLifter:
                 )
         return found_input, found_output
 
+    @cached_property
+    def _statistics(self) -> tuple[Statistics, Statistics]:
+        return self.statistics()
+
     def _require_network(self) -> None:
         if self.checkpoint.saved is not None:
             raise PoseFormatError(
@@ -160,13 +165,17 @@ class PoseLifter:
         """
         from core import workers
 
-        of_input, of_output = self.statistics()
+        of_input, of_output = self._statistics
         engine = self.engine
-        poses = np.full((len(joints_2d), len(H36M_17), 3), np.nan, dtype=np.float32)
+        poses = np.empty((len(joints_2d), len(H36M_17), 3), dtype=np.float32)
 
         def lift(start: int) -> None:
-            part = joints_2d[start : start + PART]
-            complete = np.isfinite(part).all(axis=(1, 2))
+            part, found = joints_2d[start : start + PART], poses[start : start + PART]
+            there = np.isfinite(part)
+            complete: Any = slice(None)
+            if not there.all():
+                complete = there.all(axis=(1, 2))
+                found.fill(np.nan)
             framed = frame(part[complete].astype(np.float64), self.checkpoint.framing)
             flat = normalize(
                 framed.reshape(len(framed), 2 * len(INPUT_16)), of_input.mean, of_input.std
@@ -174,8 +183,8 @@ class PoseLifter:
             output = engine.lift(flat.astype(np.float32), self.batch)
             moving = unnormalize(output.astype(np.float64), of_output.mean, of_output.std)
             lifted = np.zeros((len(framed), len(H36M_17), 3), dtype=np.float32)
-            lifted[:, MOVING] = moving.reshape(len(framed), len(MOVING), 3)
-            poses[start : start + PART][complete] = lifted
+            lifted[:, MOVING] = moving.reshape(len(framed), len(OUTPUT_16_JOINTS), 3)
+            found[complete] = lifted
 
         starts = range(0, len(joints_2d), PART)
         # One part is spread over the workers by the engine.

@@ -19,6 +19,7 @@ from core.sequence import PoseSequence
 from core.skeleton import H36M_17, INPUT_16, OUTPUT_16_JOINTS
 from core.workflows.evaluate import frame_errors
 from core.workflows.lift import (
+    MOVING,
     PART,
     PoseLifter,
     judge,
@@ -39,6 +40,21 @@ def people(frames: int = 7) -> np.ndarray:
 
 def sequence(positions: np.ndarray) -> PoseSequence:
     return PoseSequence(positions, INPUT_16, "image", 50.0, source="detector")
+
+
+def test_the_networks_joints_stand_behind_the_hip_in_its_order():
+    assert tuple(H36M_17.joints[1:]) == OUTPUT_16_JOINTS
+    assert slice(1, None) == MOVING
+
+
+def test_frames_without_a_joint_are_nan_and_leave_the_others_as_they_were():
+    whole, lifter = people(), PoseLifter(toy_checkpoint())
+    holed = whole.copy()
+    holed[[1, 4], 3] = np.nan
+    expected = lifter.lift_arrays(whole)
+    expected[[1, 4]] = np.nan
+    np.testing.assert_array_equal(lifter.lift_arrays(holed), expected)
+    assert np.isnan(lifter.lift_arrays(holed[1:2])).all(), "not one frame is complete"
 
 
 def test_a_lifted_sequence_is_root_relative_with_17_joints():
