@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from core.viz.browse import browse_packet
-from core.viz.own import own_packet, preview
+from core.viz.own import preview
 from core.workflows import export, own
-from core.workflows.export_file import Shown
 from core.workflows.own import Material, UndecidedLayoutError
 from core.workflows.predict import Options, predict
 from pages.components import choice, frame, loaders, own_source, pickers, take_along, viewer
@@ -187,17 +186,9 @@ def show_result(material: Material, sequence: PoseSequence, options: Options, sp
             "must be in the 2D, and hips and shoulders must be seen."
         )
         return
-    if lifted.truth is None:
-        packet = own_packet(
-            lifted.recording, lifted.source, prediction.poses, pitch_rad=prediction.pitch_rad
-        )
-    else:
-        packet = browse_packet(
-            lifted.recording, lifted.source, prediction.poses, lifted.aligned, lifted.errors,
-            protocol=2,
-        )  # fmt: skip
+    what = own.shown(material, lifted, prediction)
     start = choice.frame_to_show(len(sequence), f"own/{sequence.digest}")
-    viewer.show(packet, key="own", frame=start)
+    viewer.show(what.packet, key="own", frame=start)
     notes = list(material.notes)
     if prediction.filled.any():
         notes.append(
@@ -213,8 +204,7 @@ def show_result(material: Material, sequence: PoseSequence, options: Options, sp
     for note in notes:
         st.caption(frame.escape(note))
     with st.sidebar:
-        shown = Shown(packet, lifted, prediction.poses, tuple(notes))
-        take_along.offer(shown, export.file_name(lifted, ""))
+        take_along.offer(replace(what, notes=tuple(notes)), export.file_name(lifted, ""))
 
 
 frame.show("Lift your own")

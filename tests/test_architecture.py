@@ -55,6 +55,7 @@ ALLOWED: dict[str, set[str]] = {
     "core.store": {"core.errors"},
     "core.perturbation": {"core.framing", "core.skeleton", "core.augmentation", "torch"},
     "core.processes": set(),
+    "core.scratch": {"core.processes"},
     "core.runs": {"core.errors", "core.processes", "core.whole_file"},
     "core.detector": {"core.errors", "core.detector", "ai_edge_litert"},
     "core.workflows": {"core", "torch"},
@@ -62,7 +63,8 @@ ALLOWED: dict[str, set[str]] = {
     "core.__main__": {"core.cli"},
     "pages": {"core.dataset", "core.errors", "core.formats.plain_arrays",
               "core.formats.plausibility", "core.workflows", "core.viz", "core.skeleton",
-              "core.published", "core.runs", "core.tables", "pages", "streamlit"},
+              "core.published", "core.runs", "core.scratch", "core.tables", "pages",
+              "streamlit"},
     "app": {"core.dataset", "core.errors", "core.workflows", "core.viz", "core.skeleton",
             "pages", "streamlit"},
 }  # fmt: skip

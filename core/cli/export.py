@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,12 +30,14 @@ def add_to(commands: Commands) -> None:
     parser = commands.add_parser(
         "export",
         help="write for other tools: motion, films, a page, numbers; a checkpoint as ONNX",
-        description="Lift one recording, or a file of poses, and write it for other tools; the\n"
+        description="Lift one recording, a file of poses, or a film, and write it for others; the\n"
         "ending says as what: motion (.bvh, .trc, .c3d), a film (.mp4, .gif), the viewer as one\n"
-        "page that works offline (.html), numbers (.npz, .csv, .json).\n"
+        "page that works offline (.html), numbers (.npz, .csv, .json). With --annotated: the\n"
+        "film or photo itself with the skeleton over it (.mp4, .gif; .png, .jpg).\n"
         "Or write a checkpoint as ONNX, to lift poses where there is no PyTorch.",
         epilog="example: python -m core export --data_dir balancing --camera cam_01 --out x.bvh\n"
         "example: python -m core export --input poses_2d.csv --out film.mp4 --view side\n"
+        "example: python -m core export --input me.mp4 --annotated --out skeleton.mp4\n"
         "example: python -m core export --load detector --onnx detector.onnx --pixels",
     )
     add = parser.add_argument
@@ -67,7 +70,9 @@ def _add_what(parser: Parser) -> None:
     add("--camera", metavar="NAME")
     add("--input", metavar="WHAT",
         help="with --data_dir: 2D source by name (default: gt); without: a file of poses, 2D in "
-        "px or 3D in mm, as of `python -m core predict`")  # fmt: skip
+        "px or 3D in mm, as of `python -m core predict`; or a photo or film")  # fmt: skip
+    add("--person", type=whole_number, metavar="N",
+        help="who of several people in a photo or film (default: the most prominent)")  # fmt: skip
     add("--figure", choices=("prediction", "truth"), default="prediction",
         help="whose motion .bvh, .trc and .c3d hold (default: prediction)")  # fmt: skip
     add("--frames", type=_frames, metavar="FIRST:LAST[:STEP]",
@@ -81,9 +86,12 @@ def _add_how(parser: Parser) -> None:
         help="camera: the hip stays in place; world: it goes where the truth goes")  # fmt: skip
     add("--protocol", type=int, choices=(1, 2), default=1,
         help="of the errors; 2 draws the aligned prediction")  # fmt: skip
+    add("--annotated", action="store_true",
+        help="the film or photo itself with the skeleton over it, in its size")  # fmt: skip
     add("--view", type=_view, default="front", metavar="VIEW",
         help="front, side, top, or degrees to the camera's right (default: front)")  # fmt: skip
-    add("--width", type=whole_number, metavar="PX", help="of a film (default: 1280; GIF: 800)")
+    add("--width", type=whole_number, metavar="PX", help="of a film (default: 1280; GIF: 800; "
+        "annotated: its own; GIF: 640)")  # fmt: skip
     add("--fps", type=positive, metavar="N",
         help="of a film; frames are left out to keep the pace (default: the recording's, at most "
         "30; GIF: 20)")  # fmt: skip
@@ -104,13 +112,13 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _file(options: argparse.Namespace) -> int:
-    from core.workflows import export_file
+    from core.workflows import annotate, export_file
 
     out = Path(options.out)
     suffix = out.suffix.lower()
     # Before the work, not after it.
-    if suffix not in export_file.SUFFIXES:
-        raise WrongUseError(f"--out ends in {', '.join(export_file.SUFFIXES)}, not {suffix!r}")
+    if suffix not in (known := annotate.SUFFIXES if options.annotated else export_file.SUFFIXES):
+        raise WrongUseError(f"--out ends in {', '.join(known)}, not {suffix!r}")
     if options.frames is not None and suffix in export_file.NUMBERS:
         raise WrongUseError("--frames is for motion, films and pages; numbers are written whole")
     if options.width is not None and options.width < export_file.LEAST_WIDTH:
@@ -119,12 +127,13 @@ def _file(options: argparse.Namespace) -> int:
         raise WrongUseError("name what to export: --data_dir DATA, or --input FILE of poses")
     what = _from_dataset(options) if options.data_dir is not None else _from_file(options)
     look = export_file.Look(
-        options.view,
-        options.width,
-        options.fps,
-        options.theme,
-        not options.no_overlay,
-        options.colors == "errors",
+        annotated=options.annotated,
+        view=options.view,
+        width=options.width,
+        fps=options.fps,
+        theme=options.theme,
+        overlay=not options.no_overlay,
+        error_colors=options.colors == "errors",
     )
     with ProgressLine("drawing", "frames") as line:
         note = export_file.write(
@@ -158,7 +167,7 @@ def _from_dataset(options: argparse.Namespace) -> Shown:
 
 def _from_file(options: argparse.Namespace) -> Shown:
     from core.formats import keypoints
-    from core.workflows import export_file
+    from core.workflows import export_file, footage
     from core.workflows.predict import read_2d
 
     if options.figure == "truth" or options.space == "world":
@@ -166,7 +175,13 @@ def _from_file(options: argparse.Namespace) -> Shown:
     for name in ("subject", "action", "take", "camera"):
         if getattr(options, name) is not None:
             raise WrongUseError(f"--{name} picks a recording of --data_dir, not of a file")
-    path = Path(options.input)
+    path = Path(options.input).expanduser()
+    if footage.matches(path):
+        return _from_footage(options, path)
+    if options.person is not None:
+        raise WrongUseError("--person is for a photo or film")
+    if options.annotated:
+        raise WrongUseError("--annotated draws over a photo or film; keypoints have no pictures")
     try:
         sequence = keypoints.read(path)
     except PoseFormatError:
@@ -174,6 +189,32 @@ def _from_file(options: argparse.Namespace) -> Shown:
         sequence = read_2d(path)
     lifter = _lifter(options, "detector") if sequence.space == "image" else None
     return export_file.shown_poses(lifter, sequence, path.stem)
+
+
+def _from_footage(options: argparse.Namespace, path: Path) -> Shown:
+    """Look at a photo or film, and lift one person."""
+    from core.workflows import footage, own
+    from core.workflows.predict import predict
+
+    # A file that is no film is told before PyTorch is loaded.
+    footage.length(path)
+    lifter = _lifter(options, "detector")
+    eyes = footage.open_eyes()
+    with ProgressLine("looking for people", "frames") as line:
+        seen = footage.look(path, eyes, progress=line)
+    material = own.from_footage(seen, path.stem)
+    person = (options.person or 1) - 1
+    there = len(seen.detections.tracks)
+    if there > 1:
+        print(
+            f"note: {there} people are in it; this is number {person + 1} (--person)",
+            file=sys.stderr,
+        )
+    prediction = predict(lifter, seen.detections.person(person), size_px=seen.original.size_px)
+    lifted = own.as_recording(material, prediction, own.lifted_with(lifter, material))
+    for note in (*seen.notes, *prediction.warnings):
+        print(f"note: {note}", file=sys.stderr)
+    return own.shown(material, lifted, prediction, (*seen.notes, *prediction.warnings))
 
 
 def _lifter(options: argparse.Namespace, suited: str) -> PoseLifter:

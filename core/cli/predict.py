@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from core.cli.arguments import (
     Commands,
+    WrongUseError,
     add_precision,
     add_reading,
     add_statistics,
@@ -21,6 +22,7 @@ from core.errors import PoseFormatError
 
 if TYPE_CHECKING:
     from core.sequence import PoseSequence
+    from core.workflows.footage import Original
 
 
 def add_to(commands: Commands) -> None:
@@ -37,6 +39,7 @@ def add_to(commands: Commands) -> None:
         ".json. The layouts are in core/formats/layouts.py, the files in detections.py and\n"
         "keypoints.py there.\n"
         "example: python -m core predict film.mp4 --out poses_3d.npz\n"
+        "example: python -m core predict film.mp4 --out poses_3d.npz --annotated skeleton.mp4\n"
         "example: python -m core predict alphapose-results.json --out poses_3d.npz",
     )
     _add_input(parser)
@@ -51,6 +54,8 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
         "OpenPose's folder")  # fmt: skip
     add("--out", required=True, metavar="OUT", help="the 3D file to write: .npz, .csv or .json")
     add("--out_2d", metavar="OUT", help="the 2D that was lifted, as a file, too")
+    add("--annotated", metavar="OUT",
+        help="the film or photo with the skeleton over it: .mp4, .gif, .png or .jpg")  # fmt: skip
     add(
         "--fps",
         type=positive,
@@ -104,7 +109,7 @@ def run(options: argparse.Namespace) -> int:
     """Read, lift, write, and say what came out."""
     from core.cli.statistics import with_statistics
     from core.formats import keypoints
-    from core.workflows import footage
+    from core.workflows import annotate, footage
     from core.workflows.lift import PoseLifter
     from core.workflows.open import open_checkpoint
     from core.workflows.predict import Options, predict
@@ -122,11 +127,13 @@ def run(options: argparse.Namespace) -> int:
     if footage.matches(options.file):
         # A file that is no film is told before PyTorch is loaded.
         footage.length(options.file)
+    if options.annotated:
+        _check_annotated(options)
     lifter = with_statistics(
         PoseLifter(open_checkpoint(options.load), precision=options.precision),
         options.statistics,
     )
-    sequence, size_px = _two_d(options)
+    sequence, size_px, original = _two_d(options)
     found = predict(
         lifter,
         sequence,
@@ -144,6 +151,10 @@ def run(options: argparse.Namespace) -> int:
     if options.out_2d:
         keypoints.write(options.out_2d, found.input)
         print(f"{options.out_2d}: the 2D that was lifted, px")
+    if options.annotated and original is not None:
+        with ProgressLine("drawing", "frames") as line:
+            told = annotate.annotate(options.annotated, original, found.input, progress=line)
+        print(f"{options.annotated}: the skeleton over the pictures, {told}")
     if found.filled.any():
         joints, frames = int(found.filled.sum()), int(found.filled.any(axis=1).sum())
         _note(f"{joints:,} joints in {frames:,} frames were interpolated over short gaps")
@@ -154,13 +165,29 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _two_d(options: argparse.Namespace) -> tuple[PoseSequence, tuple[int, int] | None]:
-    """Read the 2D of one person, or find it in a photo or film; and the picture's size."""
+def _check_annotated(options: argparse.Namespace) -> None:
+    """Refuse what can't be drawn before the work, not after it."""
+    from core.workflows import annotate, footage
+
+    out = Path(options.annotated)
+    if not footage.matches(options.file):
+        raise WrongUseError("--annotated draws over a photo or film; keypoints have no pictures")
+    if out.suffix.lower() not in annotate.SUFFIXES:
+        known = ", ".join(annotate.SUFFIXES)
+        raise WrongUseError(f"--annotated ends in {known}, not {out.suffix!r}")
+    if not out.parent.is_dir():
+        raise PoseFormatError("the folder to write into does not exist", file=out.parent)
+
+
+def _two_d(
+    options: argparse.Namespace,
+) -> tuple[PoseSequence, tuple[int, int] | None, Original | None]:
+    """Read the 2D of one person, or find it in a photo or film; with size and pictures."""
     from core.workflows import footage
     from core.workflows.predict import read_2d
 
     if options.joint_order or options.unit or options.axes:
-        return _array(options), options.size
+        return _array(options), options.size, None
     if not footage.matches(options.file):
         sequence = read_2d(
             options.file,
@@ -169,7 +196,7 @@ def _two_d(options: argparse.Namespace) -> tuple[PoseSequence, tuple[int, int] |
             person=options.person - 1,
             size_px=options.size,
         )
-        return sequence, options.size
+        return sequence, options.size, None
     last = None if options.last is None else options.last - 1
     if last is not None and last < options.first - 1:
         problem = f"--last {options.last} lies before --first {options.first}"
@@ -188,7 +215,7 @@ def _two_d(options: argparse.Namespace) -> tuple[PoseSequence, tuple[int, int] |
     if there > 1:
         _note(f"{there} people are in it; this is number {options.person} (--person)")
     sequence = seen.detections.person(options.person - 1, fps=options.fps)
-    return sequence, seen.detections.size_px
+    return sequence, seen.detections.size_px, seen.original
 
 
 def _array(options: argparse.Namespace) -> PoseSequence:

@@ -1,4 +1,4 @@
-"""One lifted sequence as one file, by its ending: numbers, motion, a film, or a page.
+"""One lifted sequence as one file, by its ending: numbers, motion, a film, a photo, or a page.
 
 What is written is always what the viewer shows: `Shown` holds its packet. The command line and the
 pages call this; the formats are in `export`, `motion_export`, `film` and `core.viz.page`.
@@ -20,7 +20,8 @@ from core.viz.packet import Layer, Packet, Protocol, ScenePanel
 from core.viz.page import page
 from core.viz.stage import DrawnSpace, can_show_world, set_stage
 from core.viz.style import Theme
-from core.workflows import evaluate, export, motion_export
+from core.workflows import annotate, evaluate, export, motion_export
+from core.workflows.footage import Original
 from core.workflows.in_place import whole_file
 from core.workflows.lift import LiftedRecording, PoseLifter
 from core.workflows.predict import predict
@@ -44,12 +45,22 @@ class Shown:
         lifted: the recording with its prediction; None for a file of 3D poses.
         poses: the 3D that is exported as numbers where there is no `lifted`.
         notes: what people must know of it.
+        original: where the pictures lie in full size, if they do.
     """
 
     packet: Packet
     lifted: LiftedRecording | None
     poses: PoseSequence
     notes: tuple[str, ...] = ()
+    original: Original | None = None
+
+    @property
+    def behind(self) -> Original | annotate.Small | None:
+        """The pictures that a skeleton can be drawn over, as large as there are."""
+        if self.lifted is None or self.original is not None:
+            return self.original
+        pictures = self.lifted.recording.pictures
+        return None if pictures is None else annotate.Small(pictures)
 
 
 @dataclass(frozen=True)
@@ -57,14 +68,18 @@ class Look:
     """How a film is drawn; see `core.viz.film.Film`.
 
     Attributes:
+        annotated: the pictures themselves with the skeleton over them, not the panels; of what
+            follows, only width and fps count then.
         view: "front", "side", "top", or degrees to the camera's right.
-        width: of the film, px; 1280, or 800 for a GIF, if None.
+        width: of the film, px; if None 1280, or 800 for a GIF; annotated, the pictures' own, or
+            640 for a GIF.
         fps: pictures a second; the recording's own where None, up to a film's most.
         theme: light or dark.
         overlay: truth beneath the prediction.
         error_colors: joints coloured by their error.
     """
 
+    annotated: bool = False
     view: str = "front"
     width: int | None = None
     fps: float | None = None
@@ -201,7 +216,7 @@ def write(
     """Write a file of the kind that its ending says; it appears whole or not at all.
 
     Args:
-        path: its ending is one of `SUFFIXES`.
+        path: its ending is one of `SUFFIXES`, or of `annotate.SUFFIXES` where `look` is annotated.
         what: of `shown` or `shown_poses`.
         figure: "prediction" or "truth", for motion files.
         frames: which ones, for motion, films and pages; all if None.
@@ -216,9 +231,8 @@ def write(
     """
     path = Path(path)
     suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        known = ", ".join(SUFFIXES)
-        raise PoseFormatError(f"exports end in {known}, not {suffix!r}", file=path)
+    if suffix not in (known := annotate.SUFFIXES if look.annotated else SUFFIXES):
+        raise PoseFormatError(f"exports end in {', '.join(known)}, not {suffix!r}", file=path)
     packet = what.packet
     if frames is not None:
         try:
@@ -229,12 +243,30 @@ def write(
                 f"{frames.stop - 1}",
                 file=path,
             ) from None
+    if look.annotated:
+        return _annotated(path, what, frames, look, progress)
     if suffix in FILMS:
         return _film(path, packet, look, progress)
     content, note = _content(path, suffix, packet, what, figure)
     with whole_file(path) as temporary:
         temporary.write_bytes(content)
     return note
+
+
+def _annotated(
+    path: Path, what: Shown, frames: range | None, look: Look, progress: Progress | None
+) -> str:
+    if what.lifted is None or what.behind is None:
+        raise PoseFormatError("there are no pictures to draw the skeleton over", file=path)
+    return annotate.annotate(
+        path,
+        what.behind,
+        what.lifted.recording.inputs[what.lifted.source],
+        frames=frames,
+        width=look.width,
+        fps=look.fps,
+        progress=progress,
+    )
 
 
 def _film(path: Path, packet: Packet, look: Look, progress: Progress | None) -> str:

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from core.detector import models
 from core.errors import PoseFormatError
+from core.scratch import Scratch
 from core.store import default_store
 
 LONGEST_S = 1800.0
@@ -103,9 +103,9 @@ def _bring(
     package = command[-1]
     try:
         target.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="detector-") as temporary:
-            _run(command, Path(temporary), progress, expected_bytes)
-            brought = [p for p in Path(temporary).iterdir() if p.suffix in (".whl", ".tgz")]
+        with Scratch() as temporary:
+            _run(command, temporary, progress, expected_bytes)
+            brought = [p for p in temporary.iterdir() if p.suffix in (".whl", ".tgz")]
             if len(brought) != 1:
                 raise PoseFormatError("no package was brought", file=package)
             models.unpack(brought[0], wanted, target)

@@ -71,6 +71,47 @@ WHOLE = Span()
 
 
 @dataclass(frozen=True, eq=False)
+class Original:
+    """Where the pictures that were looked at lie, in full size.
+
+    Attributes:
+        path: the photo, film, or folder of photos.
+        span: which of its frames.
+        size_px: width and height, upright.
+        is_photo: whether it is a single photo.
+        kept_by: whatever keeps the file where it is for as long as it is held.
+    """
+
+    path: Path
+    span: Span
+    size_px: tuple[int, int]
+    is_photo: bool = False
+    kept_by: object = None
+
+    @property
+    def largest_px(self) -> tuple[int, int] | None:
+        """Width and height of what is there."""
+        return self.size_px
+
+    def pictures(self, frames: range) -> Generator[media.Picture, None, None]:
+        """Decode some of the frames that were looked at, counted as there.
+
+        Raises:
+            PoseFormatError: the file has gone.
+        """
+        if not self.path.exists():
+            problem = "the pictures are not there any more: the file was moved or removed"
+            raise PoseFormatError(problem, file=self.path)
+        stride = self.span.stride
+        part = Span(
+            self.span.first + frames[0] * stride,
+            self.span.first + frames[-1] * stride,
+            stride * frames.step,
+        )
+        return _pictures(_source(self.path, str(self.path)), part)
+
+
+@dataclass(frozen=True, eq=False)
 class Footage:
     """What was seen.
 
@@ -78,12 +119,14 @@ class Footage:
         detections: people by frame, px of the full picture.
         pictures: small, one a frame.
         fps: of the frames that were looked at.
+        original: where the pictures come from.
         notes: what to know about the file, one sentence each.
     """
 
     detections: Detections
     pictures: Pictures
     fps: float
+    original: Original
     notes: tuple[str, ...] = ()
 
 
@@ -113,6 +156,7 @@ def look(
     name: str = "",
     span: Span = WHOLE,
     most_people: int | None = None,
+    kept_by: object = None,
     progress: Progress | None = None,
 ) -> Footage:
     """Find the people in a photo or film.
@@ -123,6 +167,7 @@ def look(
         name: for messages, where the path is not what the user called it.
         span: which frames.
         most_people: no more are followed at once.
+        kept_by: see `Original`.
         progress: called with frames done and in all (0: unknown); raise in it to stop.
 
     Raises:
@@ -166,7 +211,10 @@ def look(
         tuple(people), WRITER, called, fps, source.size_px, layouts_possible=(LAYOUT,)
     )
     notes = tuple(_notes(source, len(people), expected, cut))
-    return Footage(detections, Pictures(tuple(encoded), source.size_px), fps, notes)
+    original = Original(
+        Path(path).expanduser(), span, source.size_px, source.kind == "photo", kept_by
+    )
+    return Footage(detections, Pictures(tuple(encoded), source.size_px), fps, original, notes)
 
 
 def open_eyes(variant: models.Variant = "full", *, threads: int | None = None) -> Eyes:

@@ -15,14 +15,17 @@ from core.formats import detections, keypoints
 from core.formats.detections import Detections
 from core.formats.layouts import UndecidedLayoutError
 from core.sequence import PoseSequence
-from core.workflows.footage import Footage
+from core.viz.browse import browse_packet
+from core.viz.own import own_packet
+from core.workflows.export_file import Shown
+from core.workflows.footage import Footage, Original
 from core.workflows.lift import LiftedRecording, PoseLifter, judge, relative_to_root
 from core.workflows.open import recognise
 from core.workflows.predict import Prediction
 
 __all__ = [
     "Material", "UndecidedLayoutError", "as_recording", "clearest_frame", "from_footage",
-    "from_recording", "in_px", "lifted_with", "read_keypoints",
+    "from_recording", "in_px", "lifted_with", "read_keypoints", "shown",
 ]  # fmt: skip
 
 
@@ -36,8 +39,8 @@ class Material:
         sequence: the 2D of one person, where the file knows no others; else None.
         pictures: what lies behind, if there are any.
         notes: what to know about the file.
-        truth: 3D to compare with, camera space, where there is some.
-        recording: what the truth belongs to: gives the camera.
+        recording: what 3D to compare with belongs to, where there is some: gives the camera.
+        original: where the pictures lie in full size, if they do.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Material:
     pictures: Pictures | None = None
     notes: tuple[str, ...] = ()
     recording: Recording | None = None
+    original: Original | None = None
 
     @property
     def size_px(self) -> tuple[int, int] | None:
@@ -57,7 +61,13 @@ class Material:
 
 def from_footage(footage: Footage, name: str) -> Material:
     """Take what was seen in a photo or film."""
-    return Material(name, footage.detections, pictures=footage.pictures, notes=footage.notes)
+    return Material(
+        name,
+        footage.detections,
+        pictures=footage.pictures,
+        notes=footage.notes,
+        original=footage.original,
+    )
 
 
 def read_keypoints(path: str | Path, name: str = "") -> Material:
@@ -144,6 +154,33 @@ def lifted_with(lifter: PoseLifter, material: Material) -> dict[str, str]:
         "checkpoint": lifter.checkpoint.name,
         "checkpoint_digest": lifter.checkpoint.digest,
     }
+
+
+def shown(
+    material: Material, lifted: LiftedRecording, prediction: Prediction, notes: tuple[str, ...] = ()
+) -> Shown:
+    """Show a prediction as the page does: beside the truth, where there is some.
+
+    Args:
+        material: where it comes from.
+        lifted: of `as_recording`.
+        prediction: gives how far the camera looks down.
+        notes: what people must know of it.
+    """
+    if lifted.truth is None:
+        packet = own_packet(
+            lifted.recording, lifted.source, prediction.poses, pitch_rad=prediction.pitch_rad
+        )
+    else:
+        packet = browse_packet(
+            lifted.recording,
+            lifted.source,
+            prediction.poses,
+            lifted.aligned,
+            lifted.errors,
+            protocol=2,
+        )
+    return Shown(packet, lifted, prediction.poses, notes, material.original)
 
 
 def clearest_frame(found: Detections, track: int = 0) -> int:

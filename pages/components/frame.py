@@ -12,6 +12,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from core import scratch
 from core.errors import PoseFormatError
 from pages.components import choice
 
@@ -37,10 +38,17 @@ def show(title: str) -> None:
         initial_sidebar_state="auto",
     )
     choice.enter(title)
+    _sweep()
     st.html(ASSETS / "page.css")
     with st.sidebar.container(horizontal=True, key="menu", gap="small"):
         for script, label in PAGES:
             st.page_link(script, label=label)
+
+
+@st.cache_resource(show_spinner=False)
+def _sweep() -> None:
+    """Remove what a killed server left, once a start."""
+    scratch.sweep()
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
@@ -101,7 +102,23 @@ def start(key: Hashable, work: Callable[[Progress], T]) -> Job[T]:
 
 def forget(key: Hashable) -> None:
     """Stop a job, if it runs, and drop it."""
-    job = all_jobs().pop(key, None)
+    _drop(all_jobs(), key)
+
+
+class Lease:
+    """What a session holds of a job that is nobody else's: without it the job is dropped.
+
+    Attributes:
+        key: finds the job.
+    """
+
+    def __init__(self, key: Hashable) -> None:
+        self.key = key
+        weakref.finalize(self, _drop, all_jobs(), key)
+
+
+def _drop(jobs: dict[Hashable, Job], key: Hashable) -> None:
+    job = jobs.pop(key, None)
     if job is not None:
         job.stop()
 

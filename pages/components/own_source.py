@@ -1,13 +1,13 @@
 """Where one's own material comes from: a file, the camera, or an example; and the wait for it.
 
-Uploads are written to a temporary folder where a reader needs a path, and removed once they are
-read. What comes of them lives in the visitor's session only.
+Uploads are written to a temporary folder where a reader needs a path. Keypoints are removed once
+they are read; a photo or film stays while it is in hand, so that the skeleton can be drawn over
+it, and goes with the visitor's session, in which all that comes of it lives.
 """
 
 from __future__ import annotations
 
 import shutil
-import tempfile
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,10 +17,11 @@ from typing import Any
 import streamlit as st
 
 from core.errors import PoseFormatError
+from core.scratch import Scratch
 from core.workflows import fetch_detector, footage, own
 from core.workflows.footage import Span
 from core.workflows.own import Material
-from pages.components import frame, jobs, loaders
+from pages.components import frame, jobs, loaders, take_along
 
 MATERIAL, JOB, PROBLEM, ASKED = "own_material", "own_job", "own_problem", "own_asked"
 # The picker of one person among several, and who was clicked in the preview meanwhile.
@@ -40,16 +41,16 @@ class Asked:
     """A photo or film that waits to be looked at.
 
     Attributes:
-        path: where it lies; in a temporary folder if `temporary`.
+        path: where it lies.
         name: as its owner calls it.
-        temporary: its folder goes once it is forgotten.
+        scratch: the temporary folder that it lies in, if it does.
         frames: as announced; 0 if unknown.
         fps: of the film.
     """
 
     path: Path
     name: str
-    temporary: Path | None
+    scratch: Scratch | None
     frames: int = 1
     fps: float = 30.0
 
@@ -62,16 +63,20 @@ def material() -> Material | None:
 
 def forget() -> None:
     """Put away what is in hand, stop what runs, and remove what was written."""
-    _stop_job()
-    _drop_asked()
-    for key in (MATERIAL, PROBLEM, PERSON, CLICKED, "own_layout", "own_layout_asked"):
+    found = material()
+    if found is not None and found.original is not None:
+        if isinstance(found.original.kept_by, Scratch):
+            # Downloads on offer may hold it for a while yet.
+            found.original.kept_by.remove()
+        st.session_state.pop(take_along.MAKING, None)
+    for key in (MATERIAL, ASKED, JOB, PROBLEM, PERSON, CLICKED, "own_layout", "own_layout_asked"):
         st.session_state.pop(key, None)
 
 
 def choose() -> None:
     """Draw the ways in, or the wait; afterwards `material` has what came of it."""
-    if (key := st.session_state.get(JOB)) is not None:
-        _wait(key)
+    if (lease := st.session_state.get(JOB)) is not None:
+        _wait(lease.key)
         return
     if (asked := st.session_state.get(ASKED)) is not None:
         _ask_for_the_part(asked)
@@ -80,7 +85,7 @@ def choose() -> None:
     st.write(
         "A photo, a film or a detector's keypoints in; the person in 3D out. "
         "**Everything stays on this machine**: nothing is sent anywhere, and what is uploaded "
-        "here is removed once it has been read."
+        "here is removed as soon as you take another file or leave."
     )
     _say_problem()
     way = st.segmented_control(
@@ -211,7 +216,7 @@ def _take(work: Callable[[], None]) -> None:
         with st.spinner("Reading…"):
             work()
     except PoseFormatError as error:
-        _drop_asked()
+        st.session_state.pop(ASKED, None)
         st.session_state[PROBLEM] = str(error)
     st.rerun()
 
@@ -223,37 +228,29 @@ def _say_problem() -> None:
 
 
 def _take_uploads(files: Sequence[Any]) -> None:
-    folder = Path(tempfile.mkdtemp(prefix="lift-your-own-"))
+    scratch = Scratch()
     # Browsers give names, which are no paths here; the ending is what readers go by.
     paths = []
     for number, file in enumerate(files):
         suffix = Path(file.name).suffix.lower()
         stem = Path(file.name).stem if len(files) > 1 else str(number)
-        path = folder / f"{stem.replace('/', '_')}{suffix}"
+        path = scratch.path / f"{stem.replace('/', '_')}{suffix}"
         with path.open("wb") as target:
             shutil.copyfileobj(file, target)
         paths.append(path)
     name = files[0].name if len(files) == 1 else f"{len(files)} files"
-    try:
-        _take_path(paths[0] if len(paths) == 1 else folder, name, folder)
-    except PoseFormatError:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+    _take_path(paths[0] if len(paths) == 1 else scratch.path, name, scratch)
 
 
-def _take_path(path: Path, name: str = "", temporary: Path | None = None) -> None:
+def _take_path(path: Path, name: str = "", scratch: Scratch | None = None) -> None:
     if not footage.matches(path):
-        try:
-            st.session_state[MATERIAL] = own.read_keypoints(path, name)
-        finally:
-            if temporary is not None:
-                shutil.rmtree(temporary, ignore_errors=True)
+        st.session_state[MATERIAL] = own.read_keypoints(path, name)
         return
     if not fetch_detector.is_ready():
         problem = "photos and films need the optional 2D detector, which is not here yet; see below"
         raise PoseFormatError(problem, file=name or path)
     frames, fps = footage.length(path, name)
-    asked = Asked(path, name or str(path), temporary, frames, fps)
+    asked = Asked(path, name or str(path), scratch, frames, fps)
     if frames <= AT_ONCE_FRAMES:
         _look(asked, footage.WHOLE)
     else:
@@ -270,10 +267,10 @@ def _take_example_pictures() -> None:
     recording = data.load(data.entries[0].key)
     if recording.pictures is None:
         raise PoseFormatError("the example has no pictures", file=data.title)
-    folder = Path(tempfile.mkdtemp(prefix="lift-your-own-"))
+    scratch = Scratch()
     for number, picture in enumerate(recording.pictures.encoded):
-        (folder / f"{number:03d}.webp").write_bytes(picture)
-    _take_path(folder, "Balancing, camera 1, its small pictures", folder)
+        (scratch.path / f"{number:03d}.webp").write_bytes(picture)
+    _take_path(scratch.path, "Balancing, camera 1, its small pictures", scratch)
 
 
 def _ask_for_the_part(asked: Asked) -> None:
@@ -312,7 +309,7 @@ def _ask_for_the_part(asked: Asked) -> None:
         _look(asked, span)
         st.rerun()
     if other.button("Another file", key="own_other", width="stretch"):
-        _drop_asked()
+        st.session_state.pop(ASKED)
         st.rerun()
 
 
@@ -325,14 +322,12 @@ def _look(asked: Asked, span: Span) -> None:
     )
 
     def work(report: jobs.Progress) -> Material:
-        try:
-            seen = footage.look(asked.path, eyes, name=asked.name, span=span, progress=report)
-            return own.from_footage(seen, asked.name)
-        finally:
-            if asked.temporary is not None:
-                shutil.rmtree(asked.temporary, ignore_errors=True)
+        seen = footage.look(
+            asked.path, eyes, name=asked.name, span=span, kept_by=asked.scratch, progress=report
+        )
+        return own.from_footage(seen, asked.name)
 
-    st.session_state[JOB] = key
+    st.session_state[JOB] = jobs.Lease(key)
     job = jobs.start(key, work)
     # A photo is done before a progress bar could be read.
     job.wait(0.6 if asked.frames <= 1 else 0.1)
@@ -358,23 +353,8 @@ def _wait(key: tuple[str, str]) -> None:
 def _finish(key: tuple[str, str]) -> None:
     """Take over what a job found, or what was wrong; the server keeps nothing of it."""
     job: jobs.Job[Material] | None = jobs.find(key)
-    st.session_state.pop(JOB, None)
-    if job is None:
-        return
-    if job.result is not None:
+    if job is not None and job.result is not None:
         st.session_state[MATERIAL] = job.result
-    else:
+    elif job is not None:
         st.session_state[PROBLEM] = job.error or "It ended without a result."
-    jobs.forget(key)
-
-
-def _stop_job() -> None:
-    key = st.session_state.pop(JOB, None)
-    if key is not None:
-        jobs.forget(key)
-
-
-def _drop_asked() -> None:
-    asked: Asked | None = st.session_state.pop(ASKED, None)
-    if asked is not None and asked.temporary is not None:
-        shutil.rmtree(asked.temporary, ignore_errors=True)
+    st.session_state.pop(JOB, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+import uuid
 from collections.abc import Callable, Hashable
 from functools import partial
 from pathlib import Path
@@ -10,12 +10,22 @@ from typing import NamedTuple
 
 import streamlit as st
 
+from core.scratch import Scratch
 from core.viz.packet import Packet
 from core.workflows import export_file
 from core.workflows.export_file import Look, Shown
 from pages.components import frame, jobs
 
-# Ending -> what it is for.
+# What is added to the files' name -> what it is for. First the pictures themselves with the
+# skeleton over them, of one frame or of several.
+OF_A_PHOTO = {
+    "_skeleton.png": "PNG: the photo with the skeleton over it",
+    "_skeleton.jpg": "JPG: the photo with the skeleton over it",
+}
+OF_A_FILM = {
+    "_skeleton.mp4": "MP4: the film with the skeleton over it",
+    "_skeleton.gif": "GIF: the film with the skeleton over it",
+}
 KINDS = {
     ".bvh": "BVH: Blender, Maya",
     ".trc": "TRC: OpenSim, Pose2Sim",
@@ -30,7 +40,10 @@ NUMBERS = {
     ".json": ("Prediction, JSON", "application/json"),
 }
 WIDTHS = {"640": "640 px", "960": "960 px", "1280": "1280 px", "1920": "1920 px"}
-MIME = {".html": "text/html", ".mp4": "video/mp4", ".gif": "image/gif"}
+MIME = {
+    ".html": "text/html", ".mp4": "video/mp4", ".gif": "image/gif", ".png": "image/png",
+    ".jpg": "image/jpeg",
+}  # fmt: skip
 
 
 class Made(NamedTuple):
@@ -78,8 +91,8 @@ def make(
     what: Shown, suffix: str, progress: jobs.Progress | None = None, **choices: object
 ) -> Made:
     """Make one file in memory; `choices` are those of `export_file.write`."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"export{suffix}"
+    with Scratch() as folder:
+        path = folder / f"export{suffix}"
         note = export_file.write(path, what, progress=progress, **choices)  # type: ignore[arg-type]
         return Made(path.read_bytes(), note)
 
@@ -90,34 +103,37 @@ def _lazily(what: Shown, suffix: str) -> Callable[[], bytes]:
 
 @st.dialog("Take it along")
 def _dialog(what: Shown, stem: str) -> None:
-    suffix = st.selectbox("As", list(KINDS), format_func=KINDS.__getitem__, key="take_as")
+    kinds = kinds_of(what)
+    kind = st.selectbox("As", list(kinds), format_func=kinds.__getitem__, key="take_as")
+    suffix = Path(f"x{kind}").suffix
     packet = what.packet
     frames = _pick_frames(packet)
     figure, look = "prediction", Look()
-    if suffix in (".bvh", ".trc", ".c3d"):
+    if kind in (OF_A_FILM | OF_A_PHOTO):
+        look = _pick_size(what, suffix)
+    elif suffix in (".bvh", ".trc", ".c3d"):
         figure = _pick_figure(packet)
     elif suffix in export_file.FILMS:
         look = _pick_look(packet, suffix)
     if st.button("Make the file", type="primary", key="take_make"):
-        key = ("take along", packet.digest, packet.protocol, stem, suffix, figure, frames, look)
-        # One file at a time is kept for each visitor.
-        if (before := st.session_state.get(MAKING)) is not None:
-            jobs.forget(before[0])
-        st.session_state[MAKING] = (key, f"{stem}{suffix}")
+        name = f"{stem}{kind}"
+        # Nobody else finds what is made for this visitor, and it goes with them.
+        key = ("take along", uuid.uuid4().hex)
+        st.session_state[MAKING] = (jobs.Lease(key), name)
         work = partial(make, what, suffix, figure=figure, frames=frames, look=look)
         jobs.start(key, lambda report: work(progress=report)).wait(0.5)
-        st.toast(f"{stem}{suffix} is being made: see below Download.")
+        st.toast(f"{name} is being made: see below Download.")
         # Closes the dialog: the file is made while one looks on.
         st.rerun()
 
 
 def _show_what_is_made() -> None:
-    key, name = st.session_state.get(MAKING, (None, ""))
-    job: jobs.Job[Made] | None = jobs.find(key)
+    lease, name = st.session_state.get(MAKING, (None, ""))
+    job: jobs.Job[Made] | None = None if lease is None else jobs.find(lease.key)
     if job is None:
         return
     if job.running:
-        _follow(key, name)
+        _follow(lease.key, name)
     elif job.result is None:
         st.info(frame.escape(job.error or "It ended without a file."))
     else:
@@ -149,6 +165,30 @@ def _follow(key: Hashable, name: str) -> None:
 
 def _sentence(note: str) -> str:
     return f"{note[:1].upper()}{note[1:]}." if note else ""
+
+
+def kinds_of(what: Shown) -> dict[str, str]:
+    """Say which kinds of file there are, the likeliest first: of one's own film, that film."""
+    if what.behind is None:
+        return KINDS
+    annotated = OF_A_PHOTO if what.packet.frames == 1 else OF_A_FILM
+    return KINDS | annotated if what.original is None else annotated | KINDS
+
+
+def _pick_size(what: Shown, suffix: str) -> Look:
+    """Ask how large the pictures shall be, of the sizes up to their own."""
+    size = None if what.behind is None else what.behind.largest_px
+    if size is None:
+        return Look(annotated=True)
+    own = f"{size[0]} x {size[1]} px, its own"
+    smaller = {name: text for name, text in WIDTHS.items() if int(name) < size[0]}
+    choices = {"own": own} | smaller
+    start = "640" if suffix == ".gif" and "640" in smaller else "own"
+    chosen = st.selectbox(
+        "Width", list(choices), index=list(choices).index(start), format_func=choices.__getitem__,
+        key=f"take_width_skeleton{suffix}",
+    )  # fmt: skip
+    return Look(annotated=True, width=size[0] if chosen == "own" else int(chosen))
 
 
 def _pick_frames(packet: Packet) -> range | None:
@@ -191,8 +231,8 @@ def _pick_look(packet: Packet, suffix: str) -> Look:
             format_func=WIDTHS.__getitem__, key=f"take_width{suffix}",
         )  # fmt: skip
     return Look(
-        view or "front",
-        int(width),
+        view=view or "front",
+        width=int(width),
         theme="dark" if theme == "dark" else "light",
         error_colors=colors,
     )

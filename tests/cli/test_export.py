@@ -11,7 +11,9 @@ import pytest
 from core.cameras import level_rotation
 from core.formats import bvh, keypoints, trc
 from core.skeleton import H36M_17
+from core.workflows import footage
 from tests.cli.conftest import one_line
+from tests.formats.film_writers import PaintedEyes, picture, write_film
 from tests.toys import CAMERA, RECORDINGS
 
 
@@ -45,6 +47,12 @@ def test_a_checkpoint_is_written_as_onnx(run, toys, tmp_path, options, shapes):
         (("--out", "x.bvh", "--input", "x.csv", "--figure", "truth"), "has no truth and no world"),
         (("--out", "x.bvh", "--input", "x.csv", "--camera", "c"), "--camera picks a recording"),
         (("--out", "x.bvh", "--input", "none.csv"), "none.csv: no such file"),
+        (("--out", "x.bvh", "--annotated"), "--out ends in .mp4, .gif, .png, .jpg, not"),
+        (("--out", "x.png", "--input", "x.csv", "--annotated"), "keypoints have no pictures"),
+        (
+            ("--out", "x.bvh", "--input", "x.csv", "--person", "2"),
+            "--person is for a photo or film",
+        ),
         (("--onnx", "x.onnx"), "--onnx needs the checkpoint"),
         (("--onnx", "x.pt", "--load", "gt"), "an ONNX file ends in .onnx, not '.pt'"),
     ],
@@ -160,3 +168,39 @@ def test_a_file_of_2d_poses_is_lifted_and_one_of_3d_is_taken_as_it_is(run, toys,
     page = run("export", "--input", tmp_path / "three.json", "--out", tmp_path / "page.html")
     assert page.code == 0
     assert "<title>three</title>" in (tmp_path / "page.html").read_text()
+
+
+@pytest.fixture
+def film(tmp_path, monkeypatch):
+    monkeypatch.setattr(footage, "open_eyes", lambda *_: PaintedEyes())
+    return write_film(tmp_path / "me.mp4", [picture(i) for i in range(8)])
+
+
+@pytest.mark.parametrize(
+    ("suffix", "options", "note"),
+    [
+        (".mp4", ("--annotated",), "me, 96 x 64 px, 0.3 s"),
+        (".gif", ("--annotated", "--frames", "0:3"), "me, 96 x 64 px, 0.1 s"),
+        (".bvh", (), "y up, cm"),
+        (".npz", (), "mm, relative to the hip"),
+    ],
+)
+def test_a_film_is_exported_in_each_kind(run, toys, tmp_path, film, suffix, options, note):
+    out, weights = tmp_path / f"o{suffix}", toys / "weights.safetensors"
+    said = run("export", "--input", film, "--load", weights, "--out", out, *options)
+    assert said.code == 0, said.err
+    assert note in said.out
+    assert out.stat().st_size > 200
+
+
+def test_the_pictures_of_a_recording_can_be_annotated(run, tmp_path):
+    out = tmp_path / "o.mp4"
+    said = run("export", "--data_dir", "balancing", "--annotated", "--out", out, "--frames", "0:3")
+    assert said.code == 0, said.err
+    assert "360 x 634 px, 0.1 s" in said.out
+
+
+def test_without_pictures_there_is_nothing_to_draw_over(run, toys, tmp_path):
+    out = tmp_path / "o.mp4"
+    line = one_line(run("export", "--data_dir", "synthetic", "--annotated", "--out", out))
+    assert "there are no pictures to draw the skeleton over" in line

@@ -188,3 +188,31 @@ def test_a_real_film_comes_close_to_its_triangulated_pose(run, tmp_path, shared,
     assert truth is not None
     _, errors = judge(keypoints.read(out).positions, relative_to_root(truth).positions[39:51])
     assert np.median(errors[2].mean(axis=1)) < 90, "P-MPJPE, mm"
+
+
+@pytest.mark.parametrize("out", ["skeleton.mp4", "skeleton.gif"])
+def test_the_skeleton_is_drawn_over_the_film(run, toys, tmp_path, painted, out):
+    film = write_film(tmp_path / "me.mp4", [picture(i) for i in range(8)])
+    said = run(
+        "predict", film, "--out", tmp_path / "o.npz", "--load", toys / "weights.safetensors",
+        "--annotated", tmp_path / out,
+    )  # fmt: skip
+    assert said.code == 0
+    assert f"{tmp_path / out}: the skeleton over the pictures, 96 x 64 px, 0.3 s" in said.out
+    assert (tmp_path / out).stat().st_size > 500
+
+
+@pytest.mark.parametrize(
+    ("file", "out", "problem"),
+    [
+        ("me.csv", "x.mp4", "--annotated draws over a photo or film; keypoints have no pictures"),
+        ("me.mp4", "x.avi", "--annotated ends in .mp4, .gif, .png, .jpg, not '.avi'"),
+        ("me.mp4", "none/x.mp4", "the folder to write into does not exist"),
+    ],
+)
+def test_what_can_not_be_annotated_is_told_before_any_work(
+    run, tmp_path, monkeypatch, file, out, problem
+):
+    write_film(tmp_path / "me.mp4", [picture(0)])
+    monkeypatch.chdir(tmp_path)
+    assert problem in one_line(run("predict", file, "--out", "o.npz", "--annotated", out))

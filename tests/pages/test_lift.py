@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import tempfile
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -14,7 +17,7 @@ from core.formats import keypoints
 from core.sequence import PoseSequence
 from core.skeleton import INPUT_16
 from core.workflows import fetch_detector, footage
-from pages.components import loaders, own_source
+from pages.components import loaders, own_source, take_along
 from tests.formats.film_writers import PaintedEyes, picture, sound, write_film
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -239,8 +242,11 @@ def test_warnings_of_the_lift_are_shown(tmp_path):
     assert "upside-down" in page.warning[0].value
 
 
-def test_temporary_files_are_removed(monkeypatch, tmp_path, painted):
-    monkeypatch.setattr(own_source.tempfile, "tempdir", str(tmp_path))
+def test_temporary_files_stay_while_they_are_in_hand_and_go_with_another_file(
+    monkeypatch, tmp_path, painted
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(footage, "MOST_FRAMES", 3)
     page = open_page()
     page.segmented_control("own_way").set_value("example").run()
     page.button("own_example_pictures").click().run()
@@ -249,7 +255,44 @@ def test_temporary_files_are_removed(monkeypatch, tmp_path, painted):
             break
         page.run()
     assert not page.exception
+    assert len(list(tmp_path.rglob("*.webp"))) == 100
+    page.button("own_again").click().run()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_temporary_files_of_what_cant_be_used_are_removed(monkeypatch, tmp_path, painted):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(
+        own_source.footage, "look", lambda *_, **__: own_source.own.read_keypoints("none")
+    )
+    page = open_page()
+    page.segmented_control("own_way").set_value("example").run()
+    page.button("own_example_pictures").click().run()
+    for _ in range(100):
+        if own_source.JOB not in page.session_state:
+            break
+        page.run()
+    assert "no such file" in page.error[0].value
+    gc.collect()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("frames", [1, 6])
+def test_the_skeleton_over_ones_own_film_or_photo_is_offered_first(tmp_path, painted, frames):
+    if frames == 1:
+        path = tmp_path / "me.png"
+        cv2.imwrite(str(path), picture(0))
+    else:
+        path = write_film(tmp_path / "me.mp4", [picture(i) for i in range(frames)])
+    page = open_path(open_page(), path)
+    page.button("take_along").click().run()
+    assert not page.exception
+    kinds = take_along.OF_A_PHOTO if frames == 1 else take_along.OF_A_FILM
+    picker = page.selectbox("take_as")
+    assert picker.options[:2] == list(kinds.values())
+    suffix = Path(f"x{picker.value}").suffix
+    sizes = page.selectbox(f"take_width_skeleton{suffix}")
+    assert sizes.options == ["96 x 64 px, its own"]
 
 
 def test_the_page_and_the_command_agree(tmp_path, painted, monkeypatch):
