@@ -333,3 +333,6 @@ def _finished(tree: Any, name: str) -> Any:
         return convert(tree)
     except (ValueError, TypeError, EOFError, RecursionError) as error:
         raise PoseFormatError(f"damaged or cut off ({error})", file=name) from None
+    finally:
+        # A function that calls itself is freed late, and would keep all arrays until then.
+        done.clear()

@@ -40,7 +40,7 @@ READERS = {
 # The process says how far it is no oftener than this.
 EVERY_S = 0.1
 # glibc gives blocks of this size back as soon as they are free; by itself it learns to keep them.
-GIVEN_BACK_BYTES = 1 << 20
+GIVEN_BACK_BYTES = 1 << 17
 
 
 def reader(layout: str) -> Any:
