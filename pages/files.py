@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from pathlib import Path
 
 import streamlit as st
 
 from core.dataset import Dataset
 from core.errors import PoseFormatError
-from core.workflows import converted, plain
 from core.workflows import open as opening
-from pages.components import array_reading, choice, cmu, frame, jobs, loaders, pickers
+from core.workflows import plain
+from pages.components import array_reading, choice, cmu, conversion, frame, loaders, pickers
 
 # What was asked for and is not open yet: it converts, or has to be told what it is.
 ASKED = "dataset_asked"
-# Reading counts files, converting counts frames.
-MOST_STEPS = 2000
 MODEL_CARD = Path(__file__).resolve().parents[1] / "assets" / "weights" / "README.md"
 
 
@@ -60,49 +57,13 @@ def open_or_ask(spec: str) -> None:
         if accepted is None:
             return
         spec = accepted
-    elif layout in converted.READERS and converted.is_waiting(path, layout):
-        convert(path)
+    try:
+        data = loaders.dataset(spec)
+    except loaders.NotConvertedError:
+        conversion.show(spec, leave=lambda: st.session_state.pop(ASKED, None))
         return
     st.session_state.pop(ASKED, None)
-    tell(spec, loaders.dataset(spec))
-
-
-def convert(path: Path) -> None:
-    """Convert a large folder in the background, once."""
-    key = ("convert", str(path), loaders.stamp(str(path)))
-    if jobs.find(key) is None:
-        # What it opened is not kept: the loader opens the converted form in milliseconds.
-        def work(report: jobs.Progress) -> None:
-            opening.open_dataset(path, progress=lambda _, done, in_all: report(done, in_all))
-
-        jobs.start(key, work)
-    follow(key, path)
-
-
-@st.fragment(run_every=0.5)
-def follow(key: Hashable, path: Path) -> None:
-    """Show how far the conversion is, until it is done."""
-    job = jobs.find(key)
-    if job is None:
-        return
-    if not job.running:
-        jobs.forget(key)
-        if job.error:
-            st.session_state.pop(ASKED, None)
-            st.error(frame.escape(job.error), icon=":material/error:")
-            return
-        st.rerun()
-    reading = job.in_all < MOST_STEPS
-    st.progress(
-        job.done / job.in_all if job.in_all and not reading else 0.0,
-        f"Reading {frame.escape(path.name)}…"
-        if reading
-        else f"Converting, once: {job.done:,} of {job.in_all:,} frames",
-    )
-    if st.button("Cancel", key="convert_cancel"):
-        jobs.forget(key)
-        st.session_state.pop(ASKED, None)
-        st.rerun()
+    tell(spec, data)
 
 
 def tell(spec: str, data: Dataset) -> None:

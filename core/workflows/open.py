@@ -113,6 +113,21 @@ def open_dataset(
     raise PoseFormatError(other, file=path)
 
 
+def is_slow(spec: str | Path) -> bool:
+    """Tell whether opening a data set takes long, because it is still to be converted.
+
+    Raises:
+        PoseFormatError: its name says what is not known.
+    """
+    if spec in BUILT_IN:
+        return False
+    from core.workflows import converted
+
+    path, _ = _parted(spec)
+    layout = recognise(path)
+    return layout in converted.READERS and converted.is_waiting(path, layout)
+
+
 def _parted(spec: str | Path) -> tuple[Path, dict[str, str]]:
     """Part a name into the path and what it says of a bare array."""
     if "?" not in str(spec):

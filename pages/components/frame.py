@@ -53,9 +53,17 @@ def _sweep() -> None:
 
 @contextmanager
 def errors_shown() -> Iterator[None]:
-    """Say what is wrong with a file, offer a way out, and stop the page; catch nothing else."""
+    """Say what is wrong with a file, offer a way out, and stop the page; catch nothing else.
+
+    A data set that is still to be converted is no error: it is shown how far that is.
+    """
+    from pages.components import conversion, loaders
+
     try:
         yield
+    except loaders.NotConvertedError as waiting:
+        conversion.show(waiting.spec)
+        st.stop()
     except PoseFormatError as error:
         st.error(f"**This file can't be used.**\n\n{escape(str(error))}", icon=":material/error:")
         st.button("Start over with what ships", key="start_over", on_click=choice.start_over)

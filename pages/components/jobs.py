@@ -10,7 +10,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Hashable
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import streamlit as st
 
@@ -18,6 +18,14 @@ from core.errors import PoseFormatError
 
 T = TypeVar("T")
 Progress = Callable[[int, int], None]
+
+
+class Steps(Protocol):
+    """A progress report that may also say at which of its steps a job is."""
+
+    def __call__(self, done: int, in_all: int, what: str = "", /) -> None:
+        """Report how much is done, and of how much."""
+
 
 # Results kept; the oldest goes first.
 KEPT = 32
@@ -33,13 +41,17 @@ class Job(Generic[T]):
     Attributes:
         result: what came out, once `running` is False and `error` is None.
         error: what was wrong, for people.
+        failure: the error itself, where it is one.
         done, in_all: how far it is.
+        what: at which of its steps, where it says so.
     """
 
-    def __init__(self, work: Callable[[Progress], T]) -> None:
+    def __init__(self, work: Callable[[Steps], T]) -> None:
         self.result: T | None = None
         self.error: str | None = None
+        self.failure: PoseFormatError | None = None
         self.done, self.in_all = 0, 0
+        self.what = ""
         self._stop = threading.Event()
         self._started = time.monotonic()
         self._thread = threading.Thread(target=self._run, args=(work,), daemon=True)
@@ -64,18 +76,19 @@ class Job(Generic[T]):
         """Wait for its end, but not for longer."""
         self._thread.join(seconds)
 
-    def _run(self, work: Callable[[Progress], T]) -> None:
+    def _run(self, work: Callable[[Steps], T]) -> None:
         try:
             self.result = work(self._report)
         except Stopped:
             self.error = "Stopped."
         except PoseFormatError as error:
-            self.error = str(error)
+            self.error, self.failure = str(error), error
 
-    def _report(self, done: int, in_all: int) -> None:
-        if not done:  # what goes before the first step says nothing about the pace
+    def _report(self, done: int, in_all: int, what: str = "", /) -> None:
+        # What goes before the first step, or before this one, says nothing about the pace.
+        if not done or what != self.what:
             self._started = time.monotonic()
-        self.done, self.in_all = done, in_all
+        self.done, self.in_all, self.what = done, in_all, what
         if self._stop.is_set():
             raise Stopped
 
@@ -91,7 +104,7 @@ def find(key: Hashable) -> Job | None:
     return all_jobs().get(key)
 
 
-def start(key: Hashable, work: Callable[[Progress], T]) -> Job[T]:
+def start(key: Hashable, work: Callable[[Steps], T]) -> Job[T]:
     """Start a job and keep its result for later."""
     jobs = all_jobs()
     for old in [k for k, job in list(jobs.items()) if not job.running][: max(len(jobs) - KEPT, 0)]:

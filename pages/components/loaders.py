@@ -6,14 +6,17 @@ there a second earlier.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from core.dataset import Dataset, Key
+from core.errors import PoseFormatError
 from core.workflows import footage, lift
 from core.workflows import open as opening
+from pages.components import jobs
 
 if TYPE_CHECKING:
     from core.checkpoint import Checkpoint
@@ -34,13 +37,40 @@ def stamp(spec: str) -> tuple[float, ...]:
         return ()
 
 
+class NotConvertedError(Exception):
+    """A data set is large and still to be converted; `conversion.show` does it."""
+
+    def __init__(self, spec: str) -> None:
+        super().__init__(spec)
+        self.spec = spec
+
+
 def dataset(spec: str) -> Dataset:
-    """Open a data set by its built-in name or path; `PoseFormatError` says what is wrong."""
+    """Open a data set by its built-in name or path.
+
+    Raises:
+        PoseFormatError: it can't be opened, and why.
+        NotConvertedError: it would take long.
+    """
     return _dataset(spec, stamp(spec))
 
 
+def conversion_key(spec: str) -> Hashable:
+    """Name the job that converts a data set."""
+    return ("convert", spec, stamp(spec))
+
+
 @st.cache_resource(show_spinner="Opening the data set…", max_entries=8)
-def _dataset(spec: str, changed: tuple[float, ...]) -> Dataset:  # noqa: ARG001
+def _dataset(spec: str, changed: tuple[float, ...]) -> Dataset:
+    key = ("convert", spec, changed)
+    job: jobs.Job[Dataset] | None = jobs.find(key)
+    if job is not None and not job.running:
+        jobs.forget(key)
+        if job.result is None:
+            raise job.failure or PoseFormatError("its conversion broke off", file=spec)
+        return job.result
+    if job is not None or opening.is_slow(spec):
+        raise NotConvertedError(spec)
     return opening.open_dataset(spec)
 
 

@@ -13,7 +13,7 @@ import streamlit as st
 from core.dataset import Dataset
 from core.errors import PoseFormatError
 from core.workflows import launch
-from pages.components import frame, loaders, pickers
+from pages.components import conversion, frame, loaders, pickers
 
 BY_PATH = "Another, by its path…"
 NORMS = {
@@ -138,6 +138,9 @@ def opened(spec: str) -> Dataset | None:
         return None
     try:
         data = loaders.dataset(spec)
+    except loaders.NotConvertedError:
+        conversion.show(spec, leave=lambda: st.session_state.pop("start_data_path", None))
+        return None
     except PoseFormatError as error:
         st.error(frame.escape(str(error)), icon=":material/error:")
         return None

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.workflows import converted
+from core.workflows import conversion, converted
 from tests.formats import field_writers as writers
 from tests.pages.test_pages import ROOT
 
@@ -55,16 +59,89 @@ def test_a_folder_of_the_field_opens(files, tmp_path):
     assert any("recovered from the exact 2D" in info.value for info in app.info)
 
 
-def test_a_large_folder_converts_with_progress_and_then_opens(files, tmp_path, monkeypatch):
+@pytest.fixture
+def large(tmp_path, monkeypatch) -> Path:
+    """A folder that counts as large, and a cache of its own."""
     monkeypatch.setattr(converted, "SMALLEST_BYTES", 0)
-    folder = writers.videopose3d(tmp_path / "vp3d", {(9, "Walking"): WORLD})
-    app = ask_for(files, folder)
-    for _ in range(40):
-        if app.success:
-            break
+    monkeypatch.setenv("POSE_BASELINE_CACHE", str(tmp_path / "cache"))
+    return writers.videopose3d(tmp_path / "vp3d", {(9, "Walking"): WORLD})
+
+
+def run_until(app: AppTest, is_there: Callable[[AppTest], object]) -> AppTest:
+    """Run the page again and again, as its fragment makes it."""
+    for _ in range(100):
+        if is_there(app):
+            return app
+        time.sleep(0.1)
         app = app.run()
+    raise AssertionError(f"it never came; errors: {[e.value for e in app.error]}")
+
+
+def test_a_large_folder_converts_with_progress_and_then_opens(files, large):
+    app = run_until(ask_for(files, large), lambda app: app.success)
     assert "4 recordings" in app.success[0].value
-    assert not converted.is_waiting(folder, "VideoPose3D's archives")
+    assert not converted.is_waiting(large, "VideoPose3D's archives")
+
+
+def held_up(monkeypatch) -> threading.Event:
+    """Hold conversions up in the middle of a step, until the event is set."""
+    goes_on = threading.Event()
+
+    def keep(path, layout, store, name, progress):
+        for done in itertools.count():
+            progress("reading", min(done, 300), 1000)
+            if goes_on.wait(0.02):
+                return conversion.keep(path, layout, store, name, progress)
+
+    monkeypatch.setattr(conversion, "keep_elsewhere", keep)
+    return goes_on
+
+
+@pytest.mark.parametrize("page", ["app.py", "pages/errors.py"])
+def test_a_link_to_a_page_with_a_large_folder_shows_how_far_it_is(large, monkeypatch, page):
+    goes_on = held_up(monkeypatch)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    app.query_params["data"] = str(large)
+    app = app.run() if page == "app.py" else app.switch_page(page).run()
+    try:
+        app = run_until(app, lambda app: "30%" in said(app))
+        assert "Step 1 of 2, reading" in said(app)
+        assert [b.label for b in app.button if b.key == "convert_cancel"] == ["Cancel"]
+        assert not app.exception
+    finally:
+        goes_on.set()
+    app = run_until(app, lambda app: any(s.key == "pick_data" for s in app.selectbox))
+    assert app.selectbox("pick_data").value == str(large)
+    assert not app.exception
+
+
+def test_cancelling_a_links_conversion_leads_back_to_what_ships(large, monkeypatch):
+    held_up(monkeypatch)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    app.query_params["data"] = str(large)
+    app = run_until(app.run(), lambda app: any(b.key == "convert_cancel" for b in app.button))
+    app = app.button("convert_cancel").click().run()
+    assert app.selectbox("pick_data").value == "balancing"
+    assert not list((large.parent / "cache").rglob("*.safetensors"))
+
+
+def test_a_large_folder_that_is_broken_is_told_once_and_clearly(files, large):
+    (large / "data_3d_h36m.npz").write_bytes(b"PK")
+    app = run_until(ask_for(files, large), lambda app: app.error)
+    assert app.error[0].value.count("data") == 1
+    assert "is no NPZ file" in app.error[0].value
+    assert not app.exception
+
+
+def test_a_large_folder_opens_though_nothing_can_be_kept(files, large):
+    (large.parent / "cache").write_text("a file where the folder should be")
+    app = run_until(ask_for(files, large), lambda app: app.success)
+    assert any("can't be written" in info.value for info in app.info)
+
+
+def said(app: AppTest) -> str:
+    """Collect what progress bars say."""
+    return " ".join(bar.proto.text for bar in app.get("progress"))
 
 
 def test_saved_predictions_become_a_checkpoint(files, tmp_path):
