@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 import time
 from collections.abc import Callable
@@ -88,10 +87,11 @@ def held_up(monkeypatch) -> threading.Event:
     goes_on = threading.Event()
 
     def keep(path, layout, store, name, progress):
-        for done in itertools.count():
-            progress("reading", min(done, 300), 1000)
-            if goes_on.wait(0.02):
-                return conversion.keep(path, layout, store, name, progress)
+        done = 0
+        while not goes_on.wait(0.02):
+            done = min(done + 1, 300)
+            progress("reading", done, 1000)
+        return conversion.keep(path, layout, store, name, progress)
 
     monkeypatch.setattr(conversion, "keep_elsewhere", keep)
     return goes_on
