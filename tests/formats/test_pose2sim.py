@@ -206,6 +206,55 @@ def broken_film(folder: Path) -> None:
         (folder / "videos" / f"{name}.mp4").write_bytes(b"no video")
 
 
+def test_without_markers_the_cameras_triangulate(project: Path, tmp_path: Path):
+    with_markers = pose2sim.read(project, pictures=False)
+    (project / "Walking_test.trc").unlink()
+    film(project / "videos" / "cam01.mp4", SIZE_PX)
+    film(project / "videos" / "cam02.mp4", SIZE_PX)
+    dataset = pose2sim.read(project, pictures=False)
+    assert dataset.title == "project: one person, two calibrated cameras"
+    assert "triangulated here from the 2 cameras' OpenPose detections" in dataset.notes[0]
+    assert "lie 0 px off" in dataset.notes[0]
+    assert {entry.fps for entry in dataset.entries} == {60}, "the films' pace"
+    pairs = zip(recordings(dataset), recordings(with_markers), strict=True)
+    for one, other in pairs:
+        assert one.truth is not None
+        assert other.truth is not None
+        np.testing.assert_allclose(one.truth.positions, other.truth.positions, atol=0.5)
+    dataset_file.write(tmp_path / "own.safetensors", dataset)
+
+
+def test_cameras_that_see_different_people_are_told(project: Path):
+    (project / "Walking_test.trc").unlink()
+    people = detections(CAMERAS[1])
+    for frame in people:
+        frame[0][:, 1] += 120
+    openpose_folder(project / "pose" / "cam2_json", people)
+    with pytest.raises(PoseFormatError, match="pose: no two cameras see the hips and shoulders in"):
+        pose2sim.read(project, pictures=False)
+
+
+def test_cameras_of_different_lengths_are_told_without_markers_too(project: Path):
+    (project / "Walking_test.trc").unlink()
+    drop_frame(project)
+    with pytest.raises(PoseFormatError, match="cam2_json: 7 files, but cam1_json has 8"):
+        pose2sim.read(project, pictures=False)
+
+
+def test_the_recording_is_triangulated_as_pose2sim_did(shared: Path, tmp_path: Path):
+    project = shared / "data" / "pose2sim_demo"
+    for part in ("calibration", "pose"):
+        (tmp_path / part).symlink_to(project / part)
+    theirs = pose2sim.read(project, pictures=False)
+    ours = pose2sim.read(tmp_path, pictures=False)
+    one, other = (d.load(d.entries[0].key).truth for d in (ours, theirs))
+    assert one is not None
+    assert other is not None
+    apart = np.linalg.norm(one.positions - other.positions, axis=-1)
+    assert np.isfinite(apart).all()
+    assert np.median(apart) < 20, "mm; theirs are filtered"
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
