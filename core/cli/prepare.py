@@ -39,8 +39,8 @@ def add_to(commands: Commands) -> None:
     pose2sim = kinds.add_parser(
         "pose2sim",
         help="a Pose2Sim project: calibration, keypoints, markers",
-        description="Read a Pose2Sim project: calibrated cameras, 2D keypoints and 3D markers. Where\n"
-        "there is no file of markers, the 3D is triangulated from the keypoints.",
+        description="Read a Pose2Sim project: calibrated cameras, 2D keypoints and 3D markers.\n"
+        "Where there is no file of markers, the 3D is triangulated from the keypoints.",
     )
     _add_paths(pose2sim, "the project's folder")
 

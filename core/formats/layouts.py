@@ -184,6 +184,11 @@ LAYOUTS = {
 # A layout is believed if the next one makes a body that is worse by this factor. Over clips of 55
 # motions with noise and a tenth of the points missing the true one's lead was 1.35 at least.
 CLEARLY_WORSE = 1.15
+# Fewer people than this must make a larger lead: the larger, the less of them is seen. It is what
+# no wrong layout had in single pictures with a tenth to a quarter of the points missing.
+MANY_PEOPLE = 16
+HALF_SEEN, WELL_SEEN = 0.5, 0.7
+CLEARLY_WORSE_OF_FEW, CLEARLY_WORSE_OF_LITTLE = 1.25, 2.1
 # How much a point that is off its middle counts, against a bone's length.
 WEIGHT_OF_MIDDLES = 2.0
 
@@ -244,11 +249,11 @@ def recognise(
 def _by_geometry(
     frames: Sequence[Array], possible: list[Layout], given: Layout | None, file: str | Path
 ) -> Layout:
-    scores = {known.name: _disorder(frames, known) for known in possible}
+    scores, clearly_worse = _scores(frames, possible)
     best, second = sorted(possible, key=lambda known: scores[known.name])[:2]
-    certain = scores[second.name] > CLEARLY_WORSE * scores[best.name]
+    certain = scores[second.name] > clearly_worse * scores[best.name]
     if given is not None:
-        if certain and scores[given.name] > CLEARLY_WORSE * scores[best.name]:
+        if certain and scores[given.name] > clearly_worse * scores[best.name]:
             ratio = scores[given.name] / scores[best.name]
             problem = (
                 f"these numbers look like {best.name}, not {given.name}: read as {given.name}, "
@@ -267,24 +272,46 @@ def _by_geometry(
     raise UndecidedLayoutError(problem, file=file, choices=names)
 
 
-def _disorder(frames: Sequence[Array], layout: Layout) -> float:
+def _scores(frames: Sequence[Array], possible: list[Layout]) -> tuple[dict[str, float], float]:
+    """Score each layout on the same people, those who are seen well enough in any of them.
+
+    Returns:
+        Their disorder by layout, median over people, infinite where nobody is seen well enough;
+        and by how much a layout must lead.
+    """
+    everybody = [person for persons in frames for person in persons]
+    measured = [[_disorder(person, known) for person in everybody] for known in possible]
+    table = np.array(measured, dtype=np.float64).reshape(len(possible), len(everybody), 2)
+    disorder, seen = table[..., 0], table[..., 1].min(axis=0)
+    counted, clearly_worse = seen >= HALF_SEEN, CLEARLY_WORSE
+    if counted.sum() < MANY_PEOPLE:
+        clearly_worse = CLEARLY_WORSE_OF_LITTLE
+        if (seen >= WELL_SEEN).any():
+            counted, clearly_worse = seen >= WELL_SEEN, CLEARLY_WORSE_OF_FEW
+    if not counted.any():
+        return dict.fromkeys((known.name for known in possible), float("inf")), clearly_worse
+    medians = np.median(disorder[:, counted], axis=1)
+    names = (known.name for known in possible)
+    return dict(zip(names, medians.tolist(), strict=True)), clearly_worse
+
+
+def _disorder(person: Array, layout: Layout) -> tuple[float, float]:
     """Measure how far apart neighbouring points are, and how far middles are off.
 
-    In parts of the person's size, median over people. A true skeleton is about the shortest tree
-    over its points; read in another order it is longer. Infinite where too little is seen.
+    A true skeleton is about the shortest tree over its points; read in another order it is longer.
+
+    Returns:
+        Both in parts of the person's size, and the share of bones that is seen.
     """
     a, b = layout.bones.T
     middle, one, other = layout.middles.T
-    scores = []
-    for person in (person for persons in frames for person in persons):
-        xy, seen = person[:, :2], person[:, 2] > 0
-        usable = seen[a] & seen[b]
-        placed = seen[layout.middles].all(axis=1)
-        if usable.sum() < len(a) / 2:
-            continue
-        size = max(float(np.linalg.norm(np.ptp(xy[seen], axis=0))), 1e-6)
-        apart = np.linalg.norm(xy[a] - xy[b], axis=1)[usable].mean()
-        from_middle = np.linalg.norm(xy[middle] - (xy[one] + xy[other]) / 2, axis=1)[placed]
-        off = from_middle.mean() if placed.any() else 0.0
-        scores.append(float(apart + WEIGHT_OF_MIDDLES * off) / size)
-    return float(np.median(scores)) if scores else float("inf")
+    xy, seen = person[:, :2], person[:, 2] > 0
+    usable = seen[a] & seen[b]
+    if not usable.any():
+        return 0.0, 0.0
+    placed = seen[layout.middles].all(axis=1)
+    size = max(float(np.linalg.norm(np.ptp(xy[seen], axis=0))), 1e-6)
+    apart = np.linalg.norm(xy[a] - xy[b], axis=1)[usable].mean()
+    from_middle = np.linalg.norm(xy[middle] - (xy[one] + xy[other]) / 2, axis=1)[placed]
+    off = from_middle.mean() if placed.any() else 0.0
+    return float(apart + WEIGHT_OF_MIDDLES * off) / size, float(usable.mean())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import zipfile
 from collections.abc import Callable
@@ -217,6 +218,24 @@ def test_too_little_of_a_body_asks_instead_of_guessing():
         found.layout()
     assert set(asked.value.choices) == {"COCO-17", "Human3.6M-17"}
     assert found.layout("coco-17").name == "COCO-17"
+
+
+@pytest.mark.parametrize(("frames", "dropped"), [(1, 0.0), (1, 0.1), (1, 0.25), (4, 0.25)])
+def test_a_photo_is_asked_about_rather_than_taken_for_another_layout(frames, dropped):
+    told = []
+    for action, layout, seed in itertools.product(
+        ("Walking", "SittingDown", "Photo", "Eating"), LAYOUTS, range(5)
+    ):
+        joints = walker(action)[5 * seed : 5 * seed + frames]
+        clip = writers.clip(layout, joints, noise_px=4, dropped=dropped, seed=seed)
+        try:
+            told.append(Detections(as_read(clip), "x", "x").layout().name == layout)
+        except UndecidedLayoutError as asked:
+            assert layout in asked.choices
+            told.append(None)
+    assert False not in told, "wrong"
+    if not dropped:
+        assert told.count(None) < 0.05 * len(told), "asked, though all is seen"
 
 
 @pytest.mark.parametrize(
