@@ -58,7 +58,7 @@ def triangulate(
     if len(cameras) < 2 or len(cameras) != len(joints_2d):
         raise ValueError(f"{len(joints_2d)} views of {len(cameras)} cameras: two are the least")
     rays = np.stack([_rays(px, camera) for px, camera in zip(joints_2d, cameras, strict=True)])
-    seen = np.isfinite(rays).all(axis=-1)
+    seen = np.asarray(np.isfinite(rays).all(axis=-1))
     sure = np.where(seen, 1.0 if confidence is None else np.nan_to_num(confidence), 0.0)
     rays = np.where(seen[..., None], rays, 0.0)
     # To the squared distance from a ray: I - d d^T.

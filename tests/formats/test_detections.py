@@ -222,7 +222,7 @@ def test_too_little_of_a_body_asks_instead_of_guessing():
 
 @pytest.mark.parametrize(("frames", "dropped"), [(1, 0.0), (1, 0.1), (1, 0.25), (4, 0.25)])
 def test_a_photo_is_asked_about_rather_than_taken_for_another_layout(frames, dropped):
-    told = []
+    told: list[bool | None] = []
     for action, layout, seed in itertools.product(
         ("Walking", "SittingDown", "Photo", "Eating"), LAYOUTS, range(5)
     ):
