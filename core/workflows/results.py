@@ -211,14 +211,21 @@ class Results:
         if high is not None:
             wanted &= values <= high
         rows = np.flatnonzero(wanted)
-        places = np.searchsorted(self.offsets, rows, side="right") - 1
+        if not len(rows):
+            return []
+        places = np.repeat(np.arange(len(self.keys)), np.diff(self.offsets))[rows]
         frames = rows - self.offsets[places]
         seconds = (frames / np.asarray(self.fps)[places]).astype(np.int64)
-        order = np.lexsort((frames, places, -values[rows]))
-        blocks = places * (int(seconds.max(initial=0)) + 1) + seconds
-        _, first = np.unique(blocks[order], return_index=True)
-        picked = order[np.sort(first)[: max(count, 0)]]
-        return [(self.keys[int(places[i])], int(frames[i]), float(values[rows[i]])) for i in picked]
+        # A second's frames lie together: its largest is found without sorting all of them.
+        changes = (np.diff(places, prepend=-1) != 0) | (np.diff(seconds, prepend=-1) != 0)
+        starts = np.flatnonzero(changes)
+        found = values[rows]
+        second = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(rows)))
+        largest = np.flatnonzero(found == np.maximum.reduceat(found, starts)[second])
+        _, first = np.unique(second[largest], return_index=True)
+        each = largest[first]
+        picked = each[np.argsort(-found[each], kind="stable")[: max(count, 0)]]
+        return [(self.keys[int(places[i])], int(frames[i]), float(found[i])) for i in picked]
 
     def frame_errors(self, protocol: Protocol) -> FloatArray:
         """Average over the 17 joints: (N,) mm, NaN where one is missing."""

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core import metrics
 from core.dataset import Dataset, Key
@@ -225,6 +227,35 @@ def test_the_worst_frames_come_first_and_one_in_each_second():
     assert found.worst(1, 5) == [(SITTING, 1, 9.0), (SITTING, 5, 7.0)]
     assert found.worst(2, 1) == [(SITTING, 1, 4.5)]
     assert found.worst(1, 0) == []
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from([0.0, 1.0, 2.0, 3.0, float("nan")]), min_size=1, max_size=9),
+        min_size=1,
+        max_size=4,
+    ),
+    st.sampled_from([1.0, 3.0, 50.0]),
+    st.sampled_from([None, 1.0, 2.0]),
+)
+def test_the_worst_are_those_of_a_plain_search(recordings, fps, low):
+    keys = [replace(SITTING, take=str(i)) for i in range(len(recordings))]
+    made = replace(
+        long([x for each in recordings for x in each]),
+        keys=tuple(keys),
+        fps=(fps,) * len(keys),
+        offsets=np.cumsum([0, *map(len, recordings)]),
+    )
+    best: dict[tuple[int, int], tuple[float, int]] = {}
+    for i, errors in enumerate(recordings):
+        for frame, mm in enumerate(errors):
+            place = (i, int(frame / fps))
+            if mm >= (low or 0) and (place not in best or mm > best[place][0]):
+                best[place] = mm, frame
+    wanted = sorted((-mm, i, frame) for (i, _), (mm, frame) in best.items())
+    found = made.worst(1, 99, low=low)
+    assert found == [(keys[i], frame, -mm) for mm, i, frame in wanted]
+    assert made.worst(1, 2, low=low) == found[:2]
 
 
 def test_worst_frames_are_chosen_by_range_joint_and_jump():
