@@ -53,11 +53,22 @@ def rows_of(
     return (*paper_table.published_rows(data, joint_set), *others, *own)
 
 
-def show_table(data: Dataset, rows: tuple[paper_table.Row, ...], joint_set: JointSet) -> None:
-    """Show the table, what it may be compared with, and the download."""
+def show_table(
+    data: Dataset, rows: tuple[paper_table.Row, ...], joint_set: JointSet, skipped: int
+) -> None:
+    """Show the table, what it may be compared with, and the download.
+
+    Args:
+        data: what was judged.
+        rows: of the table.
+        joint_set: how many joints count.
+        skipped: frames of the chosen checkpoint and input that do not count.
+    """
+    frames = "1 frame is" if skipped == 1 else f"{skipped:,} frames are"
+    left_out = f" {frames} left out of the last row: a joint is missing." * bool(skipped)
     st.caption(
         f"{data.title}. Mean joint error in mm, lower is better; {JOINTS_SHOWN[joint_set]}. Rows "
-        "of other checkpoints and inputs stand here once they were judged."
+        f"of other checkpoints and inputs stand here once they were judged.{left_out}"
     )
     table_view.show(rows)
     if not is_human36m(data):
@@ -187,7 +198,7 @@ with frame.errors_shown():
     found = judged.found
     rows = rows_of(data, found, spec, joint_set)
 tag = data.digest[:8]
-show_table(data, rows, joint_set)
+show_table(data, rows, joint_set, found.evaluation(joint_set).skipped)
 show_figures(found, protocol, joint_set, tag)
 show_measures(judged)
 offer_report(data, judged, found, spec)

@@ -48,8 +48,11 @@ def toy_truth(key: Key, frames: int) -> np.ndarray:
     return rng.normal((0, 0, 5000), 250, (frames, 17, 3))
 
 
-def toy_recording(key: Key, *, missing: bool = False) -> Recording:
-    """Make a recording with the sources gt and hourglass; `missing` takes joints away."""
+def toy_recording(key: Key, *, missing: bool = False, blind: bool = False) -> Recording:
+    """Make a recording with the sources gt and hourglass.
+
+    `missing` takes joints away from two frames, `blind` one joint from all frames' 2D.
+    """
     frames = RECORDINGS[key]
     joints = toy_truth(key, frames)
     seen = image_from_camera(joints[:, H36M_17.indices(INPUT_16.joints)], CAMERA)
@@ -57,26 +60,40 @@ def toy_recording(key: Key, *, missing: bool = False) -> Recording:
     if missing:
         seen[1, 4] = np.nan
         joints[2, 16] = np.nan
+    if blind:
+        seen[:, 4] = detected[:, 4] = np.nan
     inputs = {"gt": PoseSequence(seen, INPUT_16, "image", 50.0, source="projection")}
     if key != WITHOUT_HOURGLASS:
         inputs["hourglass"] = PoseSequence(detected, INPUT_16, "image", 50.0, source="noise")
     return Recording(key, inputs, PoseSequence(joints, H36M_17, "camera", 50.0), CAMERA)
 
 
-def toy_dataset(*, statistics: bool = False, missing: bool = False) -> Dataset:
-    """Make the data set; `missing` takes joints out of Sitting."""
+def toy_dataset(
+    *,
+    statistics: bool = False,
+    missing: bool = False,
+    blind: bool = False,
+    actions: tuple[str, ...] | None = None,
+) -> Dataset:
+    """Make the data set, perhaps of some actions only.
+
+    `missing` takes joints out of two frames of Sitting; with `blind` no frame has all joints.
+    """
     entries = tuple(
         Entry(key, frames, 50.0, ("gt",) if key == WITHOUT_HOURGLASS else ("gt", "hourglass"))
         for key, frames in RECORDINGS.items()
+        if actions is None or key.action in actions
     )
     return Dataset(
         id="toy",
         title="Toy",
         kind="synthetic",
         entries=entries,
-        read=lambda key: toy_recording(key, missing=missing and key.action == "Sitting"),
+        read=lambda key: toy_recording(
+            key, missing=missing and key.action == "Sitting", blind=blind
+        ),
         # Other content, another digest: results are kept by it.
-        digest="0123456789abcdef" if not missing else "0123456789abcdee",
+        digest=f"0123456789ab{missing:d}{blind:d}{len(entries):02x}",
         splits={"S1": "train", "S9": "test", "S11": "test"},
         statistics={"gt": PUBLISHED_INPUT, "3d": PUBLISHED_OUTPUT} if statistics else {},
     )

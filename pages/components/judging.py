@@ -64,6 +64,8 @@ def _wanted(recordings: int, frames: int, said: str | None) -> bool:
         st.info("Stopped; nothing is kept of a part.", icon=":material/stop_circle:")
     elif said is not None:
         st.error(frame.escape(said), icon=":material/error:")
+        st.caption("Choose another 2D input, checkpoint or data set on the left.")
+        return st.button("Try again", key="errors_compute")
     else:
         st.info(
             f"{recordings:,} test recordings with {frames:,} frames have not been judged with "

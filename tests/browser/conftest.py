@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
+from urllib.parse import urlparse
 from urllib.request import urlopen
 
 import pytest
@@ -115,6 +116,17 @@ def wait_for(server: subprocess.Popen[bytes], url: str) -> None:
     pytest.fail(f"streamlit did not answer within {START_SECONDS} s")
 
 
+def is_complaint(message: Any) -> bool:
+    """Tell what went wrong from Streamlit's search for its server.
+
+    At a page's own address (`/errors`) it first asks beside that (`/errors/_stcore/health`), gets
+    no answer, and then asks at the root.
+    """
+    place = urlparse(message.location.get("url", "")).path
+    searching = "/_stcore/" in place and not place.startswith("/_stcore/")
+    return bool(message.type == "error") and not searching
+
+
 @pytest.fixture(scope="module")
 def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
     """Open a URL in a page of its own; at the end no page may have had a console error.
@@ -130,7 +142,7 @@ def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
         contexts.append(browser.new_context(viewport=viewport, **context))
         page = contexts[-1].new_page()
         page.errors = []
-        page.on("console", lambda m: m.type == "error" and page.errors.append(m.text))
+        page.on("console", lambda m: is_complaint(m) and page.errors.append(m.text))
         page.on("pageerror", lambda error: page.errors.append(str(error)))
         pages.append(page)
         page.goto(url)

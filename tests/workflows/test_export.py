@@ -60,7 +60,7 @@ def test_files_say_where_their_numbers_come_from(lifted):
         "input": "gt",
         "data_set": "Toy",
         "data_set_kind": "synthetic",
-        "data_set_digest": "0123456789abcdef",
+        "data_set_digest": "0123456789ab0005",
         "checkpoint": "toy",
         "checkpoint_digest": toy_checkpoint().digest,
         "precision": "float32",

@@ -237,7 +237,7 @@ def test_a_lifted_recording_names_data_and_weights():
     assert lifted.provenance == {
         "data_set": "Toy",
         "data_set_kind": "synthetic",
-        "data_set_digest": "0123456789abcdef",
+        "data_set_digest": "0123456789ab0005",
         "checkpoint": "toy",
         "checkpoint_digest": checkpoint.digest,
         "precision": "float32",
