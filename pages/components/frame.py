@@ -14,7 +14,7 @@ import streamlit as st
 
 from core import scratch
 from core.errors import PoseFormatError
-from pages.components import choice
+from pages.components import choice, memory
 
 PRODUCT = "Pose Baseline Studio"
 PAGES = (
@@ -31,6 +31,7 @@ ASSETS = Path(__file__).resolve().parents[2] / "assets"
 
 def show(title: str) -> None:
     """Configure the page and draw the menu; the first call of every page."""
+    memory.give_back_early()
     st.set_page_config(
         page_title=f"{title} · {PRODUCT}",
         page_icon=ASSETS / "icon.svg",

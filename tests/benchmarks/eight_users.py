@@ -1,12 +1,14 @@
 """Eight visitors at once: how long a change of sequence takes, and what a session weighs.
 
-    python -m tests.benchmarks.eight_users [--users 8] [--changes 12] [--data cmu.safetensors]
+    python -m tests.benchmarks.eight_users [--users 8] [--changes 12] [--waves 3]
+        [--data cmu.safetensors]
 
 Each visitor is a client that speaks the app's own protocol over a websocket, as a browser does,
 so that drawing does not take the server's cores. It opens Browse, chooses one action after
 another with a pause between, and waits until the script has finished. Then the same again while
 one more visitor has the Errors page judge a checkpoint on --data, whose results are not kept.
-Prints the times and the server's memory before, with, and after the visitors.
+Then all leave, and others come and leave, as often as --waves says: what a wave of sessions takes
+is to be given back once Streamlit forgets them, which is set to happen soon here.
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ from core.store import ENVIRONMENT
 from tests.browser.conftest import ROOT, free_port, wait_for
 
 PAUSE_S, LONGEST_WAIT_S = 1.0, 120.0
-SETTLE_S = 8.0
+# How long Streamlit keeps the sessions of visitors who have left; 120 s if it is not told.
+KEPT_S = 5
 MOST_S, MOST_MB = 2.0, 60.0
 BROWSED = "data=synthetic"
 
@@ -52,6 +55,7 @@ class Visitor:
         self.page, self.query = page, query
         self.selects: dict[str, Any] = {}
         self.buttons: dict[str, str] = {}
+        self.seen: set[str] = set()
         self.received = 0
         self.run()
 
@@ -66,6 +70,7 @@ class Visitor:
         if trigger is not None:
             state = asked.widget_states.widgets.add()
             state.id, state.trigger_value = trigger, True
+        self.seen.clear()
         started = time.perf_counter()
         self.socket.send(message.SerializeToString())
         while True:
@@ -89,6 +94,16 @@ class Visitor:
             known["value"] = value or known.get("value") or box.options[box.default]
         elif element.WhichOneof("type") == "button":
             self.buttons[key_of(element.button.id)] = element.button.id
+            self.seen.add(key_of(element.button.id))
+
+    def press_and_wait(self, button: str, working: str) -> float:
+        """Press a button; return the seconds until the button that stops the work is gone."""
+        started = time.perf_counter()
+        self.run(self.buttons[button])
+        while working in self.seen:
+            time.sleep(PAUSE_S)
+            self.run()
+        return time.perf_counter() - started
 
     def change(self, chance: random.Random) -> float:
         """Choose another action; return the seconds until it is there."""
@@ -112,13 +127,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--users", type=int, default=8)
     parser.add_argument("--changes", type=int, default=12)
-    parser.add_argument("--data", default="synthetic")
+    parser.add_argument("--waves", type=int, default=3)
+    parser.add_argument("--data", default="", help="what the long evaluation is of")
     options = parser.parse_args()
     port = free_port()
     with tempfile.TemporaryDirectory() as kept:
         server = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port),
-             "--server.address", "127.0.0.1", "--server.headless", "true"],
+             "--server.address", "127.0.0.1", "--server.headless", "true",
+             "--server.disconnectedSessionTTL", str(KEPT_S)],
             cwd=ROOT, env={**os.environ, ENVIRONMENT: kept}, stdout=subprocess.DEVNULL,
         )  # fmt: skip
         try:
@@ -133,32 +150,69 @@ def measure(options: argparse.Namespace, port: int, server: int) -> None:
     """Run both rounds and print them."""
     with ExitStack() as first:
         Visitor(first, port, "", BROWSED)
-    alone = resident_mb(server)
+    left = [after_all_left(port, server)]
+    print(f"server {left[0]:.0f} MB after one visitor has come and gone")
+    for wave in range(options.waves):
+        with ExitStack() as stack:
+            visitors = [Visitor(stack, port, "", BROWSED) for _ in range(options.users)]
+            used = processor_s(server)
+            times = all_at_once(visitors, options.changes)
+            used = processor_s(server) - used
+            with_all = resident_mb(server)
+            if not wave:
+                report(f"{options.users} visitors", times)
+                print(f"the server's cores work {used / len(times):.2f} s for a change")
+        left.append(after_all_left(port, server))
+        say_memory(f"wave {wave + 1}", (with_all - left[-2]) / options.users, with_all, left[-1])
+    # The first wave also fills the caches that all share, which have their bounds.
+    for of, first in (("all", 0), ("the later", 1)):
+        sessions = options.users * (options.waves - first)
+        remaining = (left[-1] - left[first]) / max(sessions, 1)
+        print(f"{remaining:.1f} MB remain of each of {of} {sessions} sessions")
+    if not options.data:
+        return
     with ExitStack() as stack:
         visitors = [Visitor(stack, port, "", BROWSED) for _ in range(options.users)]
-        used = processor_s(server)
-        times = all_at_once(visitors, options.changes)
-        used = processor_s(server) - used
-        with_all = resident_mb(server)
-        report(f"{options.users} visitors", times)
-        print(f"the server's cores work {used / len(times):.2f} s for a change")
+        judge_meanwhile(options, port, stack, visitors)
 
-        judging = Visitor(stack, port, "errors", f"data={options.data}")
-        seconds: list[float] = []
-        button = judging.buttons.get("errors_compute")
-        if button is not None:
-            work = threading.Thread(target=lambda: seconds.append(judging.run(button)))
-            work.start()
-            times = all_at_once(visitors, options.changes, until=work)
-            work.join()
-            report(f"{options.users} visitors while one judges for {seconds[0]:.0f} s", times)
-    time.sleep(SETTLE_S)
-    growth = (with_all - alone) / options.users
+
+def judge_meanwhile(
+    options: argparse.Namespace, port: int, stack: ExitStack, visitors: list[Visitor]
+) -> None:
+    """Let all change sequences as long as one more visitor's evaluation takes."""
+    judging = Visitor(stack, port, "errors", f"data={options.data}")
+    if "errors_compute" not in judging.buttons:
+        return
+    seconds: list[float] = []
+    work = threading.Thread(
+        target=lambda: seconds.append(judging.press_and_wait("errors_compute", "errors_stop"))
+    )
+    work.start()
+    times = all_at_once(visitors, options.changes, until=work)
+    work.join()
+    report(f"{options.users} visitors while one judges for {seconds[0]:.0f} s", times)
+
+
+def after_all_left(port: int, server: int) -> float:
+    """Measure the server's memory once Streamlit has forgotten who left, MB.
+
+    It looks for sessions to forget when others come.
+    """
+    for _ in range(2):
+        time.sleep(KEPT_S + 1)
+        with ExitStack() as passing:
+            Visitor(passing, port, "files", "")
+    time.sleep(KEPT_S + 1)
+    return resident_mb(server)
+
+
+def say_memory(what: str, growth: float, with_all: float, left: float) -> None:
+    """Print what a session weighs, and what is left."""
     verdict = "within" if growth <= MOST_MB else "over"
     print(
-        f"server {alone:.0f} MB after one visitor, {with_all:.0f} MB with {options.users}: "
-        f"{growth:.1f} MB a session ({verdict} {MOST_MB:.0f}); "
-        f"{resident_mb(server):.0f} MB after all have left"
+        f"{what}: {with_all:.0f} MB, {growth:.1f} MB a session ({verdict} {MOST_MB:.0f}); "
+        f"{left:.0f} MB after all have left",
+        flush=True,
     )
 
 
