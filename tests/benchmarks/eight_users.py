@@ -165,9 +165,9 @@ def measure(options: argparse.Namespace, port: int, server: int) -> None:
         left.append(after_all_left(port, server))
         say_memory(f"wave {wave + 1}", (with_all - left[-2]) / options.users, with_all, left[-1])
     # The first wave also fills the caches that all share, which have their bounds.
-    for of, first in (("all", 0), ("the later", 1)):
-        sessions = options.users * (options.waves - first)
-        remaining = (left[-1] - left[first]) / max(sessions, 1)
+    for of, since in (("all", 0), ("the later", 1)):
+        sessions = options.users * (options.waves - since)
+        remaining = (left[-1] - left[since]) / max(sessions, 1)
         print(f"{remaining:.1f} MB remain of each of {of} {sessions} sessions")
     if not options.data:
         return
