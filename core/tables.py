@@ -1,4 +1,4 @@
-"""Tables of figures: words left, numbers right; as plain text, Markdown, LaTeX or CSV.
+"""Tables of figures: words left, numbers right; as plain text, Markdown, LaTeX, CSV or JSON.
 
 People read figures rounded; CSV holds them to the last digit.
 """
@@ -37,17 +37,19 @@ LATEX_NAMES = str.maketrans(
 
 @dataclass(frozen=True)
 class Table:
-    """A table: its first column is words, the rest are numbers or words set as numbers.
+    """A table: its first columns are words, the rest are numbers or words set as numbers.
 
     Attributes:
         header: names of the C columns, with units.
         rows: C cells each; an empty row stands for a line between the rows around it.
         digits: decimals that people are shown.
+        words: how many columns are words.
     """
 
     header: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     digits: int = 1
+    words: int = 1
 
     def shown(self) -> list[list[str]]:
         """Give each row's cells as people read them; empty rows stay."""
@@ -78,7 +80,7 @@ def errors_by_action(evaluation: Evaluation, protocols: Sequence[Protocol] = (1,
 
 def as_text(table: Table) -> str:
     """Write plain text."""
-    return text_table(table.header, table.shown())
+    return text_table(table.header, table.shown(), table.words)
 
 
 def as_markdown(table: Table, notes: Sequence[str] = ()) -> str:
@@ -87,7 +89,7 @@ def as_markdown(table: Table, notes: Sequence[str] = ()) -> str:
     def line(cells: Sequence[str]) -> str:
         return "| " + " | ".join(_in_markdown(cell) for cell in cells) + " |"
 
-    rule = "| :--- |" + " ---: |" * (len(table.header) - 1)
+    rule = "|" + " :--- |" * table.words + " ---: |" * (len(table.header) - table.words)
     lines = [line(table.header), rule, *(line(row) for row in table.shown() if row)]
     if notes:
         lines += ["", *(f"- {_in_markdown(note)}" for note in notes)]
@@ -100,7 +102,7 @@ def as_latex(table: Table, notes: Sequence[str] = ()) -> str:
     def line(cells: Sequence[str]) -> str:
         return "  " + " & ".join(cell.translate(LATEX_NAMES) for cell in cells) + r" \\"
 
-    columns = "l" + "r" * (len(table.header) - 1)
+    columns = "l" * table.words + "r" * (len(table.header) - table.words)
     return "\n".join(
         [
             *(f"% {' '.join(note.split())}" for note in notes),
@@ -133,8 +135,8 @@ def as_json(table: Table) -> str:
     )
 
 
-def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Lay out a table with a line under its header; the first column is words, the rest numbers.
+def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> str:
+    """Lay out a table with a line under its header; the first columns are words, the rest numbers.
 
     An empty row becomes a line.
     """
@@ -143,8 +145,11 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     rule = GAP.join("-" * width for width in widths)
 
     def line(cells: Sequence[str]) -> str:
-        first = cells[0].ljust(widths[0])
-        return GAP.join([first, *(c.rjust(w) for c, w in zip(cells[1:], widths[1:], strict=True))])
+        placed = zip(cells, widths, strict=True)
+        return GAP.join(
+            cell.ljust(width) if i < words else cell.rjust(width)
+            for i, (cell, width) in enumerate(placed)
+        ).rstrip()
 
     return "\n".join([line(header), rule, *(line(row) if row else rule for row in rows)])
 

@@ -72,26 +72,14 @@ def what_differs(a: Side, b: Side) -> str:
     return f"B ({b.source}, “{b.checkpoint_title}”)"
 
 
-def as_table(comparison: comparing.Comparison, protocol: pickers.Protocol) -> tables.Table:
-    """Lay out the table: one row an action, the averages last; no interval is an empty cell."""
-    actions = comparison.actions[protocol]
-    found = {**actions, tables.AVERAGE: comparison.average[protocol]}
-    found[tables.ALL_FRAMES] = comparison.all_frames[protocol]
-    lines: list[tuple[tables.Cell, ...]] = []
-    for action, d in found.items():
-        low, high = d.interval or ("", "")
-        lines.append((action, d.a, d.b, d.change, low, high, d.frames, d.sequences))
-    heads = ("Action", "A (mm)", "B (mm)", "B − A (mm)", "95 % from", "95 % to")
-    return tables.Table((*heads, "Frames", "Sequences"), tuple(lines))
-
-
 def show_table(comparison: comparing.Comparison, protocol: pickers.Protocol) -> None:
     """Show the comparison by action, and say what the columns are."""
     mm = st.column_config.NumberColumn(format="%.1f")
     signed = st.column_config.NumberColumn(format="%+.1f")
-    table = as_table(comparison, protocol)
+    table = comparing.as_table(comparison, protocol)
+    rows = [row for row in table.rows if row]
     columns: dict[str, list[Any]] = {
-        name: [row[i] for row in table.rows] for i, name in enumerate(table.header)
+        name: [row[i] for row in rows] for i, name in enumerate(table.header)
     }
     for name in ("95 % from", "95 % to"):
         # A column of numbers would say “None” where there is no interval.
@@ -99,7 +87,7 @@ def show_table(comparison: comparing.Comparison, protocol: pickers.Protocol) -> 
     st.dataframe(
         columns,
         hide_index=True,
-        height=35 * (len(table.rows) + 1) + 3,
+        height=35 * (len(rows) + 1) + 3,
         column_config={
             "A (mm)": mm,
             "B (mm)": mm,

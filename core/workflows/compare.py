@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from core.dataset import Dataset, Key, in_paper_order
 from core.errors import PoseFormatError
 from core.store import Store
+from core.tables import ALL_FRAMES, AVERAGE, Cell, Table
 from core.workflows.evaluate import Split, chosen
 from core.workflows.lift import LiftedRecording, PoseLifter, Protocol
 from core.workflows.results import PROTOCOLS, Results, judge
@@ -214,6 +215,22 @@ def interval(means: FloatArray | None) -> tuple[float, float] | None:
         return None
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
+
+
+def as_table(comparison: Comparison, protocol: Protocol) -> Table:
+    """Lay out a row for each action, the averages last; no interval is an empty cell."""
+    found = {
+        **comparison.actions[protocol],
+        AVERAGE: comparison.average[protocol],
+        ALL_FRAMES: comparison.all_frames[protocol],
+    }
+    rows: list[tuple[Cell, ...]] = []
+    for name, d in found.items():
+        if name == AVERAGE:
+            rows.append(())
+        rows.append((name, d.a, d.b, d.change, *(d.interval or ("", "")), d.frames, d.sequences))
+    heads = ("Action", "A (mm)", "B (mm)", "B − A (mm)", "95 % from", "95 % to")
+    return Table((*heads, "Frames", "Sequences"), tuple(rows))
 
 
 def here(a: LiftedRecording, b: LiftedRecording, protocol: Protocol) -> tuple[float, float] | None:

@@ -28,6 +28,7 @@ STYLE = """<style>
 .paper-table th { font-weight: 600; }
 .paper-table th:first-child, .paper-table td:first-child { text-align: left; padding-left: 0; }
 .paper-table table:not(.plain) :is(th, td):nth-child(2) { text-align: left; }
+.paper-table :is(th, td).word { text-align: left; }
 .paper-table tr.block th { text-align: left; padding-top: 12px; }
 .paper-table tr.published { font-style: italic;
   color: color-mix(in srgb, currentColor 75%, transparent); }
@@ -86,11 +87,18 @@ def table_html(rows: Sequence[Row]) -> str:
 
 def plain_html(table: Table) -> str:
     """Write any table in the same dress; an empty row is left out."""
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.header)
+    kinds = [' class="word"' if i < table.words else "" for i in range(len(table.header))]
+    head = "".join(
+        f'<th scope="col"{kind}>{escape(name)}</th>'
+        for kind, name in zip(kinds, table.header, strict=True)
+    )
     lines = [f"<tr>{head}</tr>"]
     for row in table.shown():
         if row:
-            cells = "".join(f"<td>{escape(cell) or '–'}</td>" for cell in row)
+            cells = "".join(
+                f"<td{kind}>{escape(cell) or '–'}</td>"
+                for kind, cell in zip(kinds, row, strict=True)
+            )
             lines.append(f"<tr>{cells}</tr>")
     table_only = f'<table class="plain">{"".join(lines)}</table>'
     return f'<div class="paper-table" tabindex="0">{table_only}</div>'

@@ -110,4 +110,4 @@ def as_table(rows: Sequence[Row]) -> Table:
         cells = row.cells()
         figures = (cells.get(column, "") for column in columns)
         lines.append((row.name, row.input, f"#{row.protocol}", *figures))
-    return Table(("Method (mm)", "2D input", "Protocol", *columns), tuple(lines))
+    return Table(("Method (mm)", "2D input", "Protocol", *columns), tuple(lines), words=3)

@@ -6,17 +6,16 @@ same file, byte for byte.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 
 import numpy as np
 
 from core.dataset import Dataset
 from core.published import is_human36m
-from core.tables import Table
 from core.viz import still
 from core.viz.errors import JOINT_ROWS
-from core.workflows import measures, paper_html, paper_table
+from core.workflows import measures, paper_html, paper_table, worst_table
 from core.workflows.results import PROTOCOLS, By, Results
 
 WORST = 25
@@ -76,7 +75,7 @@ def write(
         still.curve({f"Protocol #{p}": found.frame_errors(p) for p in PROTOCOLS}),
         "<h2>Worst frames, Protocol #1</h2>",
         "<p>Mean of 17 joints, at most one frame in each second of a recording.</p>",
-        paper_html.plain_html(_worst(found)),
+        paper_html.plain_html(worst_table.as_table(found, found.worst(1, WORST), "mpjpe")),
         "<h2>Where these figures come from</h2>",
         _provenance(found, command, date),
     ]
@@ -129,15 +128,6 @@ def _heatmaps(found: Results) -> list[str]:
         parts.append(f"<h3>Subject by action, Protocol #{protocol}</h3>")
         parts.append(still.heat_table(subjects, found.actions, grid, "subject"))
     return parts
-
-
-def _worst(found: Results) -> Table:
-    rates: Mapping[object, float] = dict(zip(found.keys, found.fps, strict=True))
-    listed = found.worst(1, WORST)
-    return Table(
-        ("Recording", "Error (mm)", "Frame", "Time (s)"),
-        tuple((str(key), mm, frame, frame / rates[key]) for key, frame, mm in listed),
-    )
 
 
 def _provenance(found: Results, command: str, date: str) -> str:

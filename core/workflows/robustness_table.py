@@ -45,7 +45,7 @@ def as_table(
         of_level = {point.level: point.moved_px for point in found.points.values()}
         rows.append(("", "", MOVED, *(of_level.get(level, "") for level in setting.levels)))
     levels = (setting.perturbation.shown(level) for level in setting.levels)
-    return Table(("Checkpoint (mm)", "Protocol", "Action", *levels), tuple(rows))
+    return Table(("Checkpoint (mm)", "Protocol", "Action", *levels), tuple(rows), words=3)
 
 
 def error_of(point: Point, protocol: Protocol, action: str) -> float:

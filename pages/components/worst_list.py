@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from core import tables
 from core.dataset import Key
 from core.skeleton import H36M_17
 from core.viz import errors as figures
-from core.workflows import results
-from pages.components import choice
+from core.workflows import results, worst_table
+from pages.components import choice, downloads
 
 if TYPE_CHECKING:
     from core.workflows.results import Results
@@ -106,30 +107,25 @@ def show(found: Results, protocol: results.Protocol, tag: str) -> None:
         f"The {len(frames)} worst, at most one in each second of a recording. "
         "Click one to see it on Browse."
     )
-    unit = "Jump (mm/frame)" if by == "jump" else "Error (mm)"
-    fps = dict(zip(found.keys, found.fps, strict=True))
+    table = worst_table.as_table(found, frames, by or "mpjpe")
+    value = worst_table.HEADINGS[by or "mpjpe"]
     event: Any = st.dataframe(
-        {
-            unit: [mm for _, _, mm in frames],
-            "Subject": [key.subject for key, _, _ in frames],
-            "Action": [key.action for key, _, _ in frames],
-            "Take": [key.take for key, _, _ in frames],
-            "Camera": [key.camera for key, _, _ in frames],
-            "Frame": [place for _, place, _ in frames],
-            "Time (s)": [place / fps[key] for key, place, _ in frames],
-        },
+        {name: [row[i] for row in table.rows] for i, name in enumerate(table.header)},
         column_config={
-            unit: st.column_config.NumberColumn(format="%.1f"),
+            value: st.column_config.NumberColumn(format="%.1f"),
             "Frame": st.column_config.NumberColumn(format="%d"),
             "Time (s)": st.column_config.NumberColumn(format="%.2f"),
         },
+        # What the list is ordered by stands first.
+        column_order=(value, *(name for name in table.header if name != value)),
         hide_index=True,
-        height=360,
+        height=min(360, 35 * (len(frames) + 1) + 3),
         # Another list is another table: one that stays takes the next click for its focus.
         key=f"errors_worst_{tag}_{by}_{of_joint}_{actions}_{subjects}_{cameras}_{low}_{high}",
         on_select="rerun",
         selection_mode="single-cell",
     )
+    downloads.offer(table, "worst_frames", json=tables.as_json(table))
     if event.selection.cells:
         key, place, _ = frames[event.selection.cells[0][0]]
         _open_in_browse(key, place, found.source)
