@@ -105,11 +105,12 @@ def pick_options(frames: int, framing: str) -> Options:
             key="own_smooth",
             help="One-Euro filter on the 2D: jitter goes, quick moves stay.",
         ),
-        flip=st.toggle(
-            "Average with the mirrored lift",
+        average=st.toggle(
+            "Average several lifts",
             value=True,
-            key="own_flip",
-            help="Lifts the mirrored person, too, and takes the middle: a bit more accurate.",
+            key="own_average",
+            help="Lifts the person mirrored, too, and leant to either side, and takes the middle: "
+            "more accurate, most where the camera leans.",
         ),
         steady_bones=film
         and st.toggle(

@@ -94,8 +94,8 @@ def _add_lifting(parser: argparse.ArgumentParser) -> None:
     add("--load", default="detector", metavar="CHECKPOINT",
         help="detector, gt, or a file (default: detector, which suits 2D with errors)")  # fmt: skip
     add("--smooth", action="store_true", help="smooth the 2D over time (One-Euro filter)")
-    add("--no_flip", action="store_true",
-        help="lift once, without the mirrored person, who is averaged in otherwise")  # fmt: skip
+    add("--no_average", action="store_true",
+        help="lift once, not mirrored and leant, too, to take the middle")  # fmt: skip
     add("--steady_bones", action="store_true", help="one length for each bone over the clip")
     add("--as_is", action="store_true",
         help="the 2D is from pictures like those that a checkpoint for px has learnt from: don't "
@@ -139,7 +139,7 @@ def run(options: argparse.Namespace) -> int:
         sequence,
         Options(
             smooth=options.smooth,
-            flip=not options.no_flip,
+            average=not options.no_average,
             steady_bones=options.steady_bones,
             place=not options.as_is,
         ),

@@ -26,6 +26,9 @@ from core.workflows.open import recognise
 USUAL_DEVIATION = 3.0
 # A joint less sure than this is taken for missing, and interpolated over gaps of so many seconds.
 LEAST_CONFIDENCE, LONGEST_GAP_S = 0.3, 0.3
+# So far the person is leant to either side to lift once more: as far as the pictures lean that the
+# checkpoints have learnt from.
+LEANT_DEG = 15.0
 # Without these no pose can be told from the rest.
 NEEDED = ("left_hip", "right_hip", "left_shoulder", "right_shoulder")
 # A person less tall than this in the picture has no shape to lift.
@@ -45,7 +48,8 @@ class Options:
 
     Attributes:
         smooth: One-Euro smoothing of the 2D over time.
-        flip: lift the mirrored person, too, and take the middle.
+        average: lift the person mirrored, too, and both leant to either side where the checkpoint
+            frames the person, and take the middle.
         steady_bones: one length for each bone over the clip.
         level: turn the figure upright by its own posture, not by a usual camera's tilt.
         place: bring the person to the place and size of those that a checkpoint for pixels as
@@ -53,7 +57,7 @@ class Options:
     """
 
     smooth: bool = False
-    flip: bool = True
+    average: bool = True
     steady_bones: bool = False
     level: bool = False
     place: bool = True
@@ -61,7 +65,7 @@ class Options:
 
 USUAL = Options()
 # What the network says of the 2D as it is.
-PLAIN = Options(flip=False, place=False)
+PLAIN = Options(average=False, place=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,12 +164,7 @@ def predict(
     usual = lifter.statistics()[0].mean.reshape(len(INPUT_16), 2)
     moved = options.place and lifter.checkpoint.framing == "image"
     framed = seen.with_positions(_placed(seen, usual)) if moved else seen
-    poses = lifter.lift(framed)
-    if options.flip:
-        about = float(usual[:, 0].mean())
-        mirrored = lifter.lift(_mirrored(framed, INPUT_16.flip_order, about))
-        back = _mirrored(mirrored, H36M_17.flip_order)
-        poses = poses.with_positions((poses.positions + back.positions) / 2)
+    poses = _averaged(lifter, framed, usual) if options.average else lifter.lift(framed)
     if options.steady_bones:
         order = sorted(H36M_17.bones, key=lambda bone: _depth(bone[1]))
         poses = poses.with_positions(steady_bones(poses.positions, order, H36M_17.flip_order))
@@ -223,6 +222,32 @@ def _placed(seen: PoseSequence, usual: NDArray[np.floating[Any]]) -> NDArray[np.
     steady = np.array([np.median(x[np.isfinite(x)]) if np.isfinite(x).any() else 1 for x in around])
     scale = framing.size_px(usual) / steady[:, None, None]
     return np.asarray(scale * framing.centred(joints) + usual.mean(axis=0))
+
+
+def _averaged(
+    lifter: PoseLifter, framed: PoseSequence, usual: NDArray[np.floating[Any]]
+) -> PoseSequence:
+    """Lift the person as it is, mirrored, and leant; bring all back, and take the middle."""
+    as_they_lie = lifter.checkpoint.framing == "image"
+    about = float(usual[:, 0].mean()) if as_they_lie else 0.0
+    lifts: list[PoseSequence] = []
+    for degrees in (0.0,) if as_they_lie else (0.0, -LEANT_DEG, LEANT_DEG):
+        leant = _leant(framed, degrees)
+        mirrored = lifter.lift(_mirrored(leant, INPUT_16.flip_order, about))
+        both = (lifter.lift(leant), _mirrored(mirrored, H36M_17.flip_order))
+        lifts.extend(_leant(poses, -degrees) for poses in both)
+    mean = np.asarray(np.mean([lift.positions for lift in lifts], axis=0, dtype=np.float64))
+    return lifts[0].with_positions(mean)
+
+
+def _leant(sequence: PoseSequence, degrees: float) -> PoseSequence:
+    """Turn x and y of 2D or 3D joints about the optical axis."""
+    if not degrees:
+        return sequence
+    cosine, sine = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    positions = np.array(sequence.positions, dtype=np.float64)
+    positions[..., :2] = positions[..., :2] @ np.array([[cosine, sine], [-sine, cosine]])
+    return sequence.with_positions(positions, confidence=None)
 
 
 def _mirrored(sequence: PoseSequence, order: tuple[int, ...], about: float = 0.0) -> PoseSequence:

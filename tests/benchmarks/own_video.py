@@ -38,7 +38,7 @@ OWN_3D = 4
 # Columns: checkpoint and options, those of `python -m core predict` first.
 WAYS = {
     "detector": ("detector", USUAL),
-    "not mirrored": ("detector", PLAIN),
+    "one lift": ("detector", PLAIN),
     "smoothed": ("detector", Options(smooth=True)),
     "bones": ("detector", Options(steady_bones=True)),
     "gt": ("gt", USUAL),
@@ -145,7 +145,7 @@ def timed(folder: Path, *, heavy: bool) -> None:
     lifter = PoseLifter(open_checkpoint("detector"))
     eyes = footage.open_eyes("heavy" if heavy else "full")
     seen = footage.look(folder / "film.mp4", eyes, progress=progress)
-    predict(lifter, seen.detections.person(0), Options(smooth=True, flip=True))
+    predict(lifter, seen.detections.person(0), Options(smooth=True))
     spent = time.monotonic() - started
     cpu = time.process_time()
     frames = len(seen.detections.frames)

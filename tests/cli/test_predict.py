@@ -36,7 +36,7 @@ def poses(tmp_path) -> Path:
 @pytest.mark.parametrize("suffix", [".npz", ".csv", ".json"])
 def test_poses_are_lifted_into_each_kind_of_file(run, toys, poses, tmp_path, suffix):
     weights, out = toys / "weights.safetensors", tmp_path / f"out{suffix}"
-    said = run("predict", poses, "--load", weights, "--out", out, "--no_flip", "--as_is")
+    said = run("predict", poses, "--load", weights, "--out", out, "--no_average", "--as_is")
     assert (said.code, said.err) == (0, "")
     assert said.out == (
         f"{out}: 4 frames, 17 joints, mm relative to the hip\n2D read: my poses.npz\n"
@@ -155,7 +155,7 @@ def test_a_film_is_lifted_like_the_keypoints_in_it(run, toys, tmp_path, painted)
 
 def test_options_change_what_comes_out(run, toys, tmp_path, poses):
     outs = {}
-    for option in ("", "--smooth", "--no_flip", "--steady_bones", "--as_is"):
+    for option in ("", "--smooth", "--no_average", "--steady_bones", "--as_is"):
         out = tmp_path / "out.npz"
         asked = [option] if option else []
         weights = toys / "weights.safetensors"

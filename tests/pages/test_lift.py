@@ -161,7 +161,7 @@ def test_the_layout_is_recognised_and_can_be_overridden(tmp_path):
     assert "look like BODY_25B" in page.error[0].value.replace("\\", "")
 
 
-@pytest.mark.parametrize("switch", ["own_smooth", "own_flip", "own_bones", "own_level"])
+@pytest.mark.parametrize("switch", ["own_smooth", "own_average", "own_bones", "own_level"])
 def test_each_switch_changes_the_figure(tmp_path, switch):
     rng = np.random.default_rng(0)
     noisy = walker() + rng.normal(0, 4, (12, 16, 2))

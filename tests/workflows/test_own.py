@@ -9,6 +9,7 @@ from core.dataset import Pictures
 from core.errors import PoseFormatError
 from core.formats import keypoints
 from core.formats.detections import Detections
+from core.framing import FRAMINGS
 from core.sequence import PoseSequence
 from core.skeleton import H36M_17, INPUT_16
 from core.workflows import own
@@ -204,14 +205,40 @@ def test_hips_that_are_hardly_seen_are_named_as_what_is_lacking():
     assert warning.startswith("The 2D lacks left hip in 100% of the frames: hidden, or cut off")
 
 
-def test_mirrored_and_averaged_is_the_same_for_the_mirrored_person():
+def test_averaged_lifts_are_the_same_for_the_mirrored_person():
     positions = standing()
     positions[..., 0] += np.random.default_rng(0).normal(0, 30, (6, 16))
     mirrored = positions[:, list(INPUT_16.flip_order)] * [-1, 1]
-    one, other = (
-        predict(LIFTER, seen(p), Options(flip=True)).poses.positions for p in (positions, mirrored)
-    )
-    np.testing.assert_allclose(other[:, list(H36M_17.flip_order)] * [-1, 1, 1], one, atol=1e-2)
+    for framing in FRAMINGS:
+        lifter = PoseLifter(toy_checkpoint(framing=framing))
+        one, other = (predict(lifter, seen(p)).poses.positions for p in (positions, mirrored))
+        np.testing.assert_allclose(
+            other[:, list(H36M_17.flip_order)] * [-1, 1, 1], one, atol=1e-2, err_msg=framing
+        )
+
+
+@pytest.mark.parametrize("framing", FRAMINGS)
+def test_an_average_is_of_the_lifts_of_turned_pictures_turned_back(framing):
+    """Pictures lean only for a checkpoint that frames the person: others know no leaning ones."""
+    lifter = PoseLifter(toy_checkpoint(framing=framing))
+    positions = standing() - 400 + np.random.default_rng(0).normal(0, 20, (6, 16, 2))
+
+    def turned(by: float) -> np.ndarray:
+        R = np.eye(3)
+        R[:2, :2] = [[np.cos(by), -np.sin(by)], [np.sin(by), np.cos(by)]]
+        return R
+
+    lifts = []
+    for by in np.deg2rad([0, 15, -15] if framing == "person" else [0]):
+        leaning = seen(positions @ turned(by)[:2, :2].T)
+        mirrored = leaning.positions[:, list(INPUT_16.flip_order)] * [-1, 1]
+        plain = Options(average=False)
+        straight = predict(lifter, leaning, plain).poses.positions
+        back = predict(lifter, seen(mirrored), plain).poses.positions
+        back = back[:, list(H36M_17.flip_order)] * [-1, 1, 1]
+        lifts += [straight @ turned(by), back @ turned(by)]
+    averaged = predict(lifter, seen(positions)).poses.positions
+    np.testing.assert_allclose(averaged, np.mean(lifts, axis=0), atol=0.05)
 
 
 def test_levelled_by_posture_the_standing_figure_is_upright():

@@ -39,8 +39,8 @@ def test_frames_that_lack_a_joint_and_unusual_ones_are_counted():
 
 def test_for_a_checkpoint_of_px_the_person_is_brought_to_where_its_people_were():
     lifter = PoseLifter(toy_checkpoint())
-    plain = predict(lifter, sequence(USUAL), Options(flip=False))
-    elsewhere = predict(lifter, sequence(3.5 * USUAL + [700, -90]), Options(flip=False))
+    plain = predict(lifter, sequence(USUAL), Options(average=False))
+    elsewhere = predict(lifter, sequence(3.5 * USUAL + [700, -90]), Options(average=False))
     np.testing.assert_allclose(elsewhere.poses.positions, plain.poses.positions, atol=0.01)
     np.testing.assert_allclose(
         plain.poses.positions, lifter.lift(sequence(USUAL)).positions, atol=0.01
@@ -59,7 +59,7 @@ def test_who_crouches_is_small_and_who_comes_nearer_is_not_large():
     crouched = frames.copy()
     crouched[100:125, :, 1] = 420 + 0.6 * (frames[100:125, :, 1] - 420)
     nearer = np.concatenate([frames, 2 * frames])
-    lifter, options = PoseLifter(toy_checkpoint()), Options(flip=False)
+    lifter, options = PoseLifter(toy_checkpoint()), Options(average=False)
     standing = predict(lifter, sequence(frames), options).poses.positions[0]
     ends = predict(lifter, sequence(nearer), options).poses.positions[[0, -1]]
     np.testing.assert_allclose(ends, [standing, standing], atol=0.01)
