@@ -197,7 +197,7 @@ def _from_footage(options: argparse.Namespace, path: Path) -> Shown:
     from core.workflows.predict import predict
 
     # A file that is no film is told before PyTorch is loaded.
-    footage.length(path)
+    footage.announced(path)
     lifter = _lifter(options, "detector")
     eyes = footage.open_eyes()
     with ProgressLine("looking for people", "frames") as line:

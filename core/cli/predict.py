@@ -126,7 +126,8 @@ def run(options: argparse.Namespace) -> int:
             raise PoseFormatError("the folder to write into does not exist", file=target.parent)
     if footage.matches(options.file):
         # A file that is no film is told before PyTorch is loaded.
-        footage.length(options.file)
+        for note in footage.announced(options.file).notes:
+            _note(note)
     if options.annotated:
         _check_annotated(options)
     lifter = with_statistics(
@@ -209,7 +210,7 @@ def _two_d(
             span=footage.Span(options.first - 1, last, options.stride),
             progress=line,
         )
-    for note in seen.notes:
+    for note in seen.notes[len(footage.announced(options.file).notes) :]:
         _note(note)
     there = len(seen.detections.tracks)
     if there > 1:

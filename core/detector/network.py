@@ -23,6 +23,7 @@ from core.detector.regions import (
     Found,
     Region,
     decode,
+    held,
     one_each,
     refine,
     region_around,
@@ -46,8 +47,14 @@ POINTS = (
 # After these, the model gives the two points that place the next picture's square, and four more.
 HIPS, REACH = 33, 34
 LANDMARKS = 39
-# Shares of the picture's longer side that tiles have, tried in turn where nobody is found whole.
+# Shares of the picture's longer side that tiles have, looked at where nobody is found whole.
 TILES = (0.4, 0.2)
+# Sides of the square in which somebody is looked for who was in it, in that square's.
+AROUND = 1.6
+# A picture is long if its shorter side is less than this share of the longer one.
+LONG = 0.8
+# Whoever is found in a part of the picture has a square no larger than so many of that part's.
+LARGEST_IN_PART = 1.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,15 +95,29 @@ class Network:
         side = max(height, width)
         return self._find_in(picture, [((width - side) / 2, (height - side) / 2, side)])
 
+    def find_beside(self, picture: Picture) -> Found:
+        """Find people beside each other in a long picture: in squares as large as its short side.
+
+        In the whole of it they are too small for the detector as soon as there is one who isn't.
+        """
+        short, long = sorted(picture.shape[:2])
+        if short < DETECTOR_SIDE / 2 or short > LONG * long:
+            return NOBODY
+        return self._find_in(picture, _tiles(picture, short / long), are_parts=True)
+
     def find_small(self, picture: Picture) -> Found:
-        """Find people who are small in the picture: in overlapping tiles, large ones first."""
+        """Find people who are small in the picture: in overlapping tiles of several sizes."""
         if min(picture.shape[:2]) < DETECTOR_SIDE / 2:
             return NOBODY
-        for share in TILES:
-            found = self._find_in(picture, _tiles(picture, share))
-            if len(found):
-                return found
-        return NOBODY
+        tiles = [tile for share in TILES for tile in _tiles(picture, share)]
+        return self._find_in(picture, tiles, are_parts=True)
+
+    def find_near(self, picture: Picture, region: Region) -> Found:
+        """Find people around a place where somebody was a moment ago."""
+        side = region.side * AROUND
+        return self._find_in(
+            picture, [(region.x - side / 2, region.y - side / 2, side)], are_parts=True
+        )
 
     def landmarks(self, picture: Picture, region: Region) -> Person:
         """Find the points of the person in a square."""
@@ -121,12 +142,21 @@ class Network:
             region_around(in_picture[HIPS], in_picture[REACH]),
         )
 
-    def _find_in(self, picture: Picture, squares: list[tuple[float, float, float]]) -> Found:
+    def _find_in(
+        self,
+        picture: Picture,
+        squares: list[tuple[float, float, float]],
+        *,
+        are_parts: bool = False,
+    ) -> Found:
         """Look into squares (left, top, side) of the picture; what sticks out is black."""
         scores, guesses = [], []
         for left, top, side in squares:
             raw, logits = self._detection_model(_shrunk(picture, left, top, side))
             sure, boxes = decode(raw[0], logits[0])
+            if are_parts:
+                inside = held(boxes, LARGEST_IN_PART)
+                sure, boxes = sure[inside], boxes[inside]
             scores.append(sure)
             guesses.append(boxes * side + np.tile([left, top], 6))
         found, boxes = one_each(np.concatenate(scores), np.concatenate(guesses))
@@ -148,13 +178,15 @@ def _shrunk(picture: Picture, left: float, top: float, side: float) -> NDArray[n
     import cv2
 
     height, width = picture.shape[:2]
+    square = np.full((1, DETECTOR_SIDE, DETECTOR_SIDE, 3), -1, dtype=np.float32)
     # Whole pixels inside the picture, so that shrinking can average over areas.
     x0, y0 = max(round(left), 0), max(round(top), 0)
     x1, y1 = min(round(left + side), width), min(round(top + side), height)
+    if x1 <= x0 or y1 <= y0:
+        return square
     scale = DETECTOR_SIDE / side
     size = (max(round((x1 - x0) * scale), 1), max(round((y1 - y0) * scale), 1))
     small = cv2.resize(picture[y0:y1, x0:x1], size, interpolation=cv2.INTER_AREA)
-    square = np.full((1, DETECTOR_SIDE, DETECTOR_SIDE, 3), -1, dtype=np.float32)
     column, row = round((x0 - left) * scale), round((y0 - top) * scale)
     part = square[0, row : row + size[1], column : column + size[0]]
     part[:] = small[: part.shape[0], : part.shape[1], ::-1] / np.float32(127.5) - 1

@@ -120,6 +120,21 @@ def decode(raw: Array, logits: Array) -> tuple[Array, Array]:
     )
 
 
+def held(guesses: Array, most: float) -> NDArray[np.bool_]:
+    """Tell of which guesses the detector's picture holds the hips and most of the body.
+
+    Of the rest, a part of somebody or of something, size and place are made up.
+
+    Args:
+        guesses: (K, 12) as `decode` gives them.
+        most: how many of the picture's sides a person's square may have.
+    """
+    hips, reach = guesses[:, 4:6], guesses[:, 6:8]
+    sides = 2 * np.linalg.norm(reach - hips, axis=1) * MARGIN
+    inside = ((hips >= 0) & (hips <= 1)).all(axis=1)
+    return np.asarray(inside & (sides <= most))
+
+
 def one_each(scores: Array, guesses: Array) -> tuple[Array, Array]:
     """Merge the guesses that overlap into one a person: their mean, weighted by score.
 

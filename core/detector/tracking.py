@@ -7,6 +7,7 @@ time is told later, from the points, see `formats.people`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -20,8 +21,10 @@ from core.detector.regions import Array, Found, Region
 LEAST_SCORE = 0.5
 # Seconds between looks for newcomers, and for people who are small in the picture.
 NEWCOMERS_S, SMALL_S = 1.0, 1.0
+# For so many seconds somebody who was lost is looked for where they were.
+LOST_S = 1.0
 # Two squares are on one person where the points lie this near, in parts of a square's side.
-TWINS_SIDES = 0.06
+TWINS_SIDES = 0.1
 MOST_PEOPLE = 4
 
 
@@ -30,6 +33,12 @@ class Eyes(Protocol):
 
     def find(self, picture: Picture) -> Found:
         """Find people in the whole picture."""
+
+    def find_beside(self, picture: Picture) -> Found:
+        """Find people beside each other in a long picture."""
+
+    def find_near(self, picture: Picture, region: Region) -> Found:
+        """Find people around a place where somebody was a moment ago."""
 
     def find_small(self, picture: Picture) -> Found:
         """Find people who are small in the picture."""
@@ -53,6 +62,7 @@ class Watcher:
     most_people: int = MOST_PEOPLE
     _frame: int = 0
     _regions: list[Region] = field(default_factory=list)
+    _lost: list[tuple[int, Region]] = field(default_factory=list)
     _are_small: bool = False
 
     def look(self, picture: Picture) -> Array:
@@ -62,11 +72,16 @@ class Watcher:
             (P, 33, 3): x, y in px and 0..1 how surely the point is seen, of P people.
         """
         here: list[Person] = []
-        for region in self._regions:
-            self._add(here, picture, region)
-        lost = len(here) < len(self._regions)
-        if len(here) < self.most_people and (lost or not here or self._is_time(NEWCOMERS_S)):
-            for region in self._search(picture, here):
+        lost = [region for region in self._regions if not self._add(here, picture, region)]
+        self._lost += [(self._frame, region) for region in lost]
+        self._give_up(here)
+        if len(here) < self.most_people:
+            regions = [
+                r for _, at in self._lost for r in self.eyes.find_near(picture, at).regions()
+            ]
+            if lost or not here or self._is_time(NEWCOMERS_S):
+                regions = [*self._search(picture, here), *regions]
+            for region in regions:
                 if len(here) < self.most_people:
                     self._add(here, picture, region)
         self._regions = [person.next_region for person in here]
@@ -75,10 +90,14 @@ class Watcher:
             return np.empty((0, len(POINTS), 3))
         return np.stack([person.points for person in here])
 
-    def _add(self, here: list[Person], picture: Picture, region: Region) -> None:
+    def _add(self, here: list[Person], picture: Picture, region: Region) -> bool:
+        """Add whoever is in a square, but nobody twice; tell whether anybody is there."""
         seen = self.eyes.landmarks(picture, region)
-        if seen.score >= LEAST_SCORE and not any(_twins(seen, other) for other in here):
+        if seen.score < LEAST_SCORE:
+            return False
+        if not any(_twins(seen, other) for other in here):
             here.append(seen)
+        return True
 
     def _search(self, picture: Picture, here: Sequence[Person]) -> list[Region]:
         found = self.eyes.find(picture)
@@ -86,10 +105,27 @@ class Watcher:
             small = self.eyes.find_small(picture)
             self._are_small = len(small) > len(found)
             found = small if self._are_small else found
-        return found.regions()
+        regions = found.regions()
+        if (regions or here) and not self._are_small and self._is_time(NEWCOMERS_S):
+            regions += self.eyes.find_beside(picture).regions()
+        return regions
+
+    def _give_up(self, here: Sequence[Person]) -> None:
+        """Forget who was lost too long ago, and where somebody is again."""
+        oldest = self._frame - LOST_S * self.fps
+        self._lost = [
+            (since, region)
+            for since, region in self._lost
+            if since > oldest
+            and not any(_apart(person.next_region, region) < region.side / 2 for person in here)
+        ]
 
     def _is_time(self, seconds: float) -> bool:
         return self._frame % max(round(seconds * self.fps), 1) == 0
+
+
+def _apart(one: Region, other: Region) -> float:
+    return math.hypot(one.x - other.x, one.y - other.y)
 
 
 def _twins(one: Person, other: Person) -> bool:

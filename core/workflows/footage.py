@@ -41,6 +41,8 @@ JPEG_QUALITY = 50
 MOST_THREADS = 4
 # Of 255: a picture that is nowhere brighter, noise apart, shows nothing.
 BLACK = 16
+# From so many px on, decoding a film takes longer than looking at it.
+LARGE_PX = 6_000_000
 # Seconds without a report of progress are seconds in which nobody can cancel.
 REPORT_EVERY_S = 0.1
 
@@ -139,14 +141,29 @@ def matches(path: str | Path) -> bool:
     return ".json" not in names and any(name in media.PHOTO_SUFFIXES for name in names)
 
 
-def length(path: str | Path, name: str = "") -> tuple[int, float]:
-    """Tell how many frames a photo, film or folder of photos has (0: unknown), and its pace.
+@dataclass(frozen=True)
+class Announced:
+    """What a photo, film or folder of photos says of itself.
+
+    Attributes:
+        frames: how many; 0 if unknown.
+        fps: its pace.
+        notes: what to know before it is looked at; `Footage.notes` begins with them.
+    """
+
+    frames: int
+    fps: float
+    notes: tuple[str, ...] = ()
+
+
+def announced(path: str | Path, name: str = "") -> Announced:
+    """Ask a photo, film or folder of photos what it is, quickly.
 
     Raises:
         PoseFormatError: nothing in it can be decoded; `name` is what its owner calls it.
     """
     source = _source(Path(path), name or str(path))
-    return source.frames, source.fps
+    return Announced(source.frames, source.fps, tuple(_beforehand(source)))
 
 
 def look(
@@ -210,7 +227,7 @@ def look(
     detections = Detections(
         tuple(people), WRITER, called, fps, source.size_px, layouts_possible=(LAYOUT,)
     )
-    notes = tuple(_notes(source, len(people), expected, cut))
+    notes = (*_beforehand(source), *_notes(source, len(people), expected, cut))
     original = Original(
         Path(path).expanduser(), span, source.size_px, source.kind == "photo", kept_by
     )
@@ -322,6 +339,15 @@ def _nobody(source: media.Media | _Folder, frames: int, brightest: int) -> str:
         f"nobody was found in {what}: a person should be seen whole or nearly so, and be at least "
         "a tenth as tall as the picture"
     )
+
+
+def _beforehand(source: media.Media | _Folder) -> Iterator[str]:
+    width, height = source.size_px
+    if source.frames != 1 and width * height >= LARGE_PX:
+        yield (
+            f"The film has {width} x {height} px. People are looked at in 256 x 256 px, so it is "
+            "made smaller on the way: it comes out like 1080p, and takes nearly twice as long."
+        )
 
 
 def _notes(source: media.Media | _Folder, seen: int, expected: int, cut: bool) -> Iterator[str]:

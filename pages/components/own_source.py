@@ -19,11 +19,13 @@ import streamlit as st
 from core.errors import PoseFormatError
 from core.scratch import Scratch
 from core.workflows import fetch_detector, footage, own
-from core.workflows.footage import Span
+from core.workflows.footage import Announced, Span
 from core.workflows.own import Material
 from pages.components import frame, jobs, loaders, take_along
 
 MATERIAL, JOB, PROBLEM, ASKED = "own_material", "own_job", "own_problem", "own_asked"
+# What is known of the film that is being looked at.
+WAITING_FOR = "own_waiting_for"
 # The picker of one person among several, and who was clicked in the preview meanwhile.
 PERSON, CLICKED = "own_person_row", "own_person_clicked"
 HEAVY = "own_heavy_kept"
@@ -44,15 +46,13 @@ class Asked:
         path: where it lies.
         name: as its owner calls it.
         scratch: the temporary folder that it lies in, if it does.
-        frames: as announced; 0 if unknown.
-        fps: of the film.
+        said: what it announces.
     """
 
     path: Path
     name: str
     scratch: Scratch | None
-    frames: int = 1
-    fps: float = 30.0
+    said: Announced
 
 
 def material() -> Material | None:
@@ -249,9 +249,9 @@ def _take_path(path: Path, name: str = "", scratch: Scratch | None = None) -> No
     if not fetch_detector.is_ready():
         problem = "photos and films need the optional 2D detector, which is not here yet; see below"
         raise PoseFormatError(problem, file=name or path)
-    frames, fps = footage.length(path, name)
-    asked = Asked(path, name or str(path), scratch, frames, fps)
-    if frames <= AT_ONCE_FRAMES:
+    said = footage.announced(path, name)
+    asked = Asked(path, name or str(path), scratch, said)
+    if said.frames <= AT_ONCE_FRAMES:
         _look(asked, footage.WHOLE)
     else:
         st.session_state[ASKED] = asked
@@ -276,17 +276,19 @@ def _take_example_pictures() -> None:
 def _ask_for_the_part(asked: Asked) -> None:
     """Ask which part of a long film is meant."""
     st.title("Lift your own")
-    seconds = asked.frames / asked.fps
+    frames, fps = asked.said.frames, asked.said.fps
     st.write(
-        f"**{frame.escape(asked.name)}** has {asked.frames:,} frames, {seconds:.0f} s. Up to "
+        f"**{frame.escape(asked.name)}** has {frames:,} frames, {frames / fps:.0f} s. Up to "
         f"{footage.MOST_FRAMES:,} frames are looked at in one go: choose which."
     )
-    longest = max(asked.frames - 1, 1)
+    for note in asked.said.notes:
+        st.caption(frame.escape(note))
+    longest = max(frames - 1, 1)
     first, last = st.slider(
         "Seconds",
         0.0,
-        longest / asked.fps,
-        (0.0, min(longest, AT_ONCE_FRAMES) / asked.fps),
+        longest / fps,
+        (0.0, min(longest, AT_ONCE_FRAMES) / fps),
         step=0.1,
         format="%.1f s",
         key="own_range",
@@ -299,8 +301,8 @@ def _ask_for_the_part(asked: Asked) -> None:
         key="own_stride",
         required=True,
     )
-    span = Span(round(first * asked.fps), round(last * asked.fps), int(stride or 1))
-    count = span.count(asked.frames)
+    span = Span(round(first * fps), round(last * fps), int(stride or 1))
+    count = span.count(frames)
     look, other = st.columns([2, 1])
     if look.button(
         f"Find people in {count:,} frames", key="own_look", type="primary", width="stretch"
@@ -328,9 +330,10 @@ def _look(asked: Asked, span: Span) -> None:
         return own.from_footage(seen, asked.name)
 
     st.session_state[JOB] = jobs.Lease(key)
+    st.session_state[WAITING_FOR] = asked.said.notes
     job = jobs.start(key, work)
     # A photo is done before a progress bar could be read.
-    job.wait(0.6 if asked.frames <= 1 else 0.1)
+    job.wait(0.6 if asked.said.frames <= 1 else 0.1)
     if not job.running:
         _finish(key)
 
@@ -344,6 +347,8 @@ def _wait(key: tuple[str, str]) -> None:
         return
     st.title("Lift your own")
     jobs.show_progress(job, "Looking for people")
+    for note in st.session_state.get(WAITING_FOR, ()):
+        st.caption(frame.escape(note))
     st.caption("It goes on while you look at other pages.")
     if st.button("Cancel", key="own_cancel"):
         forget()

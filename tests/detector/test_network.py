@@ -78,11 +78,36 @@ def test_somebody_small_in_the_picture_is_found_in_tiles(eyes, picture):
     wide[500 : 500 + small.shape[0], 1300 : 1300 + small.shape[1]] = small
     assert not len(eyes.find(wide))
     found = eyes.find_small(wide)
-    assert len(found) == 1
+    assert found.scores[0] > 0.9, "the surest comes first"
     seen = eyes.landmarks(wide, found.regions()[0])
     x, y = points(seen, "left_hip", "right_hip").mean(axis=0)
     assert 1300 < x < 1300 + small.shape[1]
     assert 500 < y < 500 + small.shape[0]
+
+
+def test_people_beside_each_other_are_all_found_in_a_long_picture(eyes, picture):
+    height, width = 480, 272
+    one = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    four = np.hstack([one] * 4)
+    found = eyes.find_beside(four)
+    assert len(eyes.find(four)) < len(found) == 4
+    middles = sorted(region.x // width for region in found.regions())
+    assert middles == [0, 1, 2, 3]
+    assert not len(eyes.find_beside(picture[:1088])), "a square picture has no squares beside"
+
+
+def test_who_is_lost_is_found_around_the_place_also_at_the_edge(eyes, picture, person):
+    (found,) = eyes.find_near(picture, person.next_region).regions()
+    assert np.hypot(found.x - person.next_region.x, found.y - person.next_region.y) < 100
+    away = network.Region(-5000.0, 10.0, 300.0, 0.0)
+    assert not len(eyes.find_near(picture, away))
+
+
+def test_blots_are_nobody(eyes):
+    blots = np.random.default_rng(0).integers(60, 180, (9, 16, 3)).astype(np.uint8)
+    wall = cv2.resize(blots, (1280, 720), interpolation=cv2.INTER_CUBIC)
+    assert not len(eyes.find(wall))
+    assert not len(eyes.find_small(wall))
 
 
 @pytest.mark.parametrize("shape", [(1080, 1920, 3), (40, 30, 3), (1, 1, 3)])

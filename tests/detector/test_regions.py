@@ -14,6 +14,7 @@ from core.detector.regions import (
     LANDMARK_SIDE,
     Region,
     decode,
+    held,
     one_each,
     overlap,
     refine,
@@ -113,3 +114,19 @@ def test_a_point_moves_to_the_peak_of_its_heatmap_nearby_and_only_there():
     refined = refine(points, heatmaps)
     np.testing.assert_allclose(refined[0], [34 / 64, 32 / 64], atol=1e-3)
     np.testing.assert_allclose(refined[1:], points[1:])
+
+
+@pytest.mark.parametrize(
+    ("hips", "reach", "expected"),
+    [
+        ((0.5, 0.5), (0.5, 0.1), True),
+        ((0.0, 1.0), (0.0, 0.6), True),
+        ((-0.01, 0.5), (0.0, 0.1), False),
+        ((0.5, 1.01), (0.5, 0.7), False),
+        ((0.5, 0.9), (0.5, 0.29), False),
+    ],
+    ids=["inside", "in a corner", "left of it", "below it", "too large for it"],
+)
+def test_a_part_of_a_picture_holds_whom_it_shows_nearly_whole(hips, reach, expected):
+    guess = np.array([[0.0, 0, 1, 1, *hips, *reach, 0, 0, 0, 0]])
+    assert held(guess, 1.5).tolist() == [expected]

@@ -14,29 +14,45 @@ SIDE = 100.0
 PICTURE = np.zeros((4, 4, 3), dtype=np.uint8)
 
 
+def seen_at(xs):
+    if not xs:
+        return NOBODY
+    points = np.array([[[x, 50], [x, 10], [x, 30], [x, 20]] for x in xs], dtype=float)
+    return Found(np.ones(len(xs)), np.zeros((len(xs), 4)), points)
+
+
 @dataclass
 class Scene:
-    """People at places by frame; `small` ones only show in tiles."""
+    """People at places by frame; `small` ones only show in tiles, `beside` only in squares."""
 
     places: list[list[float]]
     small: bool = False
+    beside: list[list[float]] = field(default_factory=list)
+    blind: tuple[int, ...] = ()
     frame: int = 0
     looks: list[int] = field(default_factory=list)
     small_looks: list[int] = field(default_factory=list)
+    beside_looks: list[int] = field(default_factory=list)
+    near_looks: list[int] = field(default_factory=list)
 
     def next(self):
         self.frame += 1
 
     def found(self):
-        xs = self.places[self.frame]
-        if not xs:
-            return NOBODY
-        points = np.array([[[x, 50], [x, 10], [x, 30], [x, 20]] for x in xs], dtype=float)
-        return Found(np.ones(len(xs)), np.zeros((len(xs), 4)), points)
+        return seen_at(self.places[self.frame])
 
     def find(self, picture):
         self.looks.append(self.frame)
         return NOBODY if self.small else self.found()
+
+    def find_beside(self, picture):
+        self.beside_looks.append(self.frame)
+        xs = self.beside[self.frame] if self.beside else []
+        return seen_at(xs)
+
+    def find_near(self, picture, region):
+        self.near_looks.append(self.frame)
+        return seen_at([x for x in self.places[self.frame] if abs(x - region.x) < SIDE])
 
     def find_small(self, picture):
         self.small_looks.append(self.frame)
@@ -44,7 +60,8 @@ class Scene:
 
     def landmarks(self, picture, region):
         """See whoever is nearest within the square."""
-        near = [x for x in self.places[self.frame] if abs(x - region.x) < SIDE / 2]
+        here = [*self.places[self.frame], *(self.beside[self.frame] if self.beside else [])]
+        near = [x for x in here if abs(x - region.x) < SIDE / 2 and self.frame not in self.blind]
         x = min(near, key=lambda x: abs(x - region.x), default=region.x)
         points = np.zeros((len(POINTS), 3))
         points[:, 0], points[:, 2] = x, 0.9
@@ -104,3 +121,30 @@ def test_no_more_people_are_followed_than_asked_for():
     assert [len(people) for people in watch(scene)] == [MOST_PEOPLE] * 2
     scene.frame = 0
     assert [len(people) for people in watch(scene, most_people=2)] == [2, 2]
+
+
+def test_people_beside_each_other_are_found_in_squares_once_a_second():
+    scene = Scene([[0.0]] * 12, beside=[[0.0, 400.0]] * 12)
+    assert [len(people) for people in watch(scene)] == [2] * 12
+    assert scene.beside_looks == [0, 10]
+
+
+def test_squares_are_not_looked_at_where_nobody_is_or_all_are_small():
+    scene = Scene([[]] * 3)
+    watch(scene)
+    small = Scene([[0.0]] * 3, small=True)
+    watch(small)
+    assert scene.beside_looks == small.beside_looks == []
+
+
+def test_somebody_small_who_was_lost_for_a_moment_is_found_where_they_were():
+    scene = Scene([[100.0 + i] for i in range(9)], small=True, blind=(3, 4))
+    assert [len(people) for people in watch(scene)] == [1, 1, 1, 0, 0, 1, 1, 1, 1]
+    assert scene.small_looks == [0]
+    assert scene.near_looks == [3, 4, 5]
+
+
+def test_who_is_gone_is_not_looked_for_for_ever():
+    scene = Scene([[0.0]] + [[]] * 20)
+    watch(scene)
+    assert scene.near_looks == list(range(1, 11))

@@ -81,6 +81,12 @@ class PaintedEyes:
         points = np.array([[[x, y], [x, y - 20], [x, y - 10], [x, y - 15]]])
         return Found(np.ones(1), np.zeros((1, 4)), points)
 
+    def find_beside(self, picture):
+        return NOBODY
+
+    def find_near(self, picture, region):
+        return NOBODY
+
     def find_small(self, picture):
         return NOBODY
 

@@ -120,6 +120,16 @@ def test_a_film_that_breaks_off_says_how_much_was_there(tmp_path):
     assert any("The film breaks off" in note for note in seen.notes)
 
 
+def test_a_large_film_says_before_and_after_what_becomes_of_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(footage, "LARGE_PX", WIDTH * HEIGHT)
+    path = film(tmp_path)
+    (before,) = footage.announced(path).notes
+    assert before.startswith("The film has 96 x 64 px. People are looked at in 256 x 256 px")
+    assert footage.look(path, PaintedEyes()).notes == (before,)
+    monkeypatch.setattr(footage, "LARGE_PX", WIDTH * HEIGHT + 1)
+    assert footage.announced(path) == footage.Announced(12, 25.0)
+
+
 def test_a_film_of_one_frame_says_so(tmp_path):
     (note,) = footage.look(film(tmp_path, frames=1), PaintedEyes()).notes
     assert note.startswith("This is a single frame")
