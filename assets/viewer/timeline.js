@@ -1,4 +1,5 @@
-// Error over time, on the heatmap's own time axis, with the sequence's median dashed.
+// Error over time, on the heatmap's own time axis, with the sequence's median dashed. Between two
+// lines the area takes the colour of the difference: as in the heatmap, blue where A is better.
 
 import { element, fitCanvas, onScrub } from "./dom.js";
 import { millimetres } from "./packet.js";
@@ -50,6 +51,7 @@ export class Timeline {
     const peak = Math.max(1, ...lines.map(({ means }) => highest(means)));
     const top = Math.ceil(peak / 25) * 25;
     const y = (value) => this.height - 2 - (value / top) * (this.height - 4);
+    if (lines.length === 2) this.fillBetween(context, lines[0].means, lines[1].means, y);
     for (const { means, median, color, dash } of lines) {
       context.strokeStyle = color;
       context.lineWidth = 1;
@@ -83,6 +85,24 @@ export class Timeline {
       ),
       lines.length > 1 ? element("span", {}, "medians dashed") : "",
     );
+  }
+
+  // A column a pixel, from the one mean to the other; nothing where either is unknown.
+  fillBetween(context, a, b, y) {
+    const scale = this.viewer.packet.style.diverging_scale;
+    const columns = Math.max(1, Math.min(Math.round(this.width), a.length));
+    for (let column = 0; column < columns; column++) {
+      const first = Math.floor((column / columns) * a.length);
+      const last = Math.max(first + 1, Math.floor(((column + 1) / columns) * a.length));
+      const [ofA, ofB] = [a, b].map((means) => average(means.slice(first, last)));
+      if (Number.isNaN(ofA - ofB)) continue;
+      context.fillStyle = ofB > ofA ? scale.at(-1) : scale[0];
+      const x = (column / columns) * this.width;
+      const wide = this.width / columns + 0.5;
+      context.globalAlpha = 0.4;
+      context.fillRect(x, y(Math.max(ofA, ofB)), wide, Math.abs(y(ofA) - y(ofB)));
+    }
+    context.globalAlpha = 1;
   }
 
   // Each pixel column from its lowest to its highest frame; a gap where nothing is known.
@@ -119,11 +139,22 @@ export class Timeline {
 
   hover(event) {
     const frame = this.viewer.frameAt(event.offsetX, this.width);
-    const lines = this.lines().map(({ errors, means }) =>
+    const shown = this.lines();
+    const lines = shown.map(({ errors, means }) =>
       `${errors.title} ${millimetres(means[frame])} mm`.trim(),
     );
+    if (shown.length === 2) {
+      const [a, b] = shown;
+      const apart = b.means[frame] - a.means[frame];
+      const sign = apart > 0 ? "+" : "";
+      lines.push(`${b.errors.title} − ${a.errors.title} ${sign}${millimetres(apart)} mm`);
+    }
     this.viewer.tip.show([`frame ${frame}`, ...lines], event.clientX, event.clientY);
   }
+}
+
+function average(values) {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 function highest(values) {

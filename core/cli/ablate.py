@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.cli.arguments import Commands, WrongUseError, names, positive, whole_number
+from core.cli.judging import add_format
 from core.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
     from core.workflows.ablate import Ablation, Moment
-
-FORMATS = ("text", "markdown", "latex", "csv")
 
 # What all variants have in common, by the options' own names.
 COMMON = ("epochs", "train_batch", "lr", "schedule", "loss", "precision", "at_most",
@@ -82,7 +81,7 @@ def add_to(commands: Commands) -> None:
     add("--device", metavar="NAME", help="cpu, cuda or cuda:N (default: a GPU if there is one)")
     add("--threads", type=whole_number, metavar="N", help="CPU threads")
     add("--table", action="store_true", help="train nothing, print what is there")
-    add("--format", choices=FORMATS, default="text", help="how to print the table")
+    add_format(parser)
     parser.set_defaults(run=run)
 
 
@@ -108,6 +107,7 @@ def run(options: argparse.Namespace) -> int:
         "markdown": tables.as_markdown,
         "latex": tables.as_latex,
         "csv": tables.as_csv,
+        "json": tables.as_json,
     }
     print(write[options.format](table(wanted)))
     return 0

@@ -7,13 +7,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from core.cli.arguments import (
-    Commands,
-    add_precision,
-    add_reading,
-    add_statistics,
-    with_reading,
-)
+from core.cli.arguments import Commands
+from core.cli.judging import add_judged, open_judged
 from core.cli.progress import ProgressLine
 
 
@@ -28,18 +23,7 @@ def add_to(commands: Commands) -> None:
         epilog="example: python -m core report --data_dir balancing --use_hg --out report.html",
     )
     add = parser.add_argument
-    add("--data_dir", default="data/", metavar="DATA",
-        help="balancing, synthetic, a data set file, or a folder of .pth.tar files "
-        "(default: data/)")  # fmt: skip
-    add("--load", metavar="CHECKPOINT",
-        help="gt, detector, or a file (default: what suits the 2D input)")  # fmt: skip
-    source = parser.add_mutually_exclusive_group()
-    source.add_argument("--use_hg", action="store_true",
-                        help="2D from the data set's detector (hourglass, openpose)")  # fmt: skip
-    source.add_argument("--input", metavar="SOURCE", help="2D source by name (default: gt)")
-    add_reading(parser)
-    add_precision(parser)
-    add_statistics(parser)
+    add_judged(parser)
     add("--date", default="", metavar="TEXT",
         help="stands in the report; without it the same input gives the same file")  # fmt: skip
     add("--out", default="report.html", metavar="FILE", help="where (default: report.html)")
@@ -51,14 +35,9 @@ def run(options: argparse.Namespace) -> int:
     from core.cli.statistics import with_statistics
     from core.workflows import evaluate, measures, paper_table, report, results
     from core.workflows.lift import PoseLifter
-    from core.workflows.open import checkpoint_for, open_checkpoint, open_dataset
+    from core.workflows.open import checkpoint_for, open_checkpoint
 
-    with ProgressLine("opening", "steps") as line:
-        dataset = open_dataset(
-            with_reading(options.data_dir, options),
-            progress=lambda what, done, in_all: line(done, in_all, what),
-        )
-    source = evaluate.pick_source(dataset, options.input, detector=options.use_hg)
+    dataset, source = open_judged(options)
     evaluate.chosen(dataset, source)
     checkpoint = open_checkpoint(options.load or checkpoint_for(source))
     lifter = with_statistics(

@@ -7,19 +7,13 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from core.cli.arguments import (
-    Commands,
-    WrongUseError,
-    add_precision,
-    add_statistics,
-    whole_number,
-)
+from core.cli.arguments import Commands, WrongUseError, whole_number
+from core.cli.judging import add_format, add_judged, add_split, open_judged, split_of
 from core.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
     from core.workflows.robustness import Robustness
 
-FORMATS = ("text", "markdown", "latex", "csv", "json")
 FRAMES = 2000
 
 
@@ -34,16 +28,7 @@ def add_to(commands: Commands) -> None:
         "             --noise gaussian --levels 0,5,10,15,20",
     )
     add = parser.add_argument
-    add("--data_dir", default="data/", metavar="DATA",
-        help="balancing, synthetic, a data set file, or a folder of .pth.tar files "
-        "(default: data/)")  # fmt: skip
-    add("--load", nargs="+", metavar="CHECKPOINT",
-        help="gt, detector or a file; several are compared (default: what suits the 2D "
-        "input)")  # fmt: skip
-    source = parser.add_mutually_exclusive_group()
-    source.add_argument("--use_hg", action="store_true",
-                        help="2D from the data set's detector (hourglass, openpose)")  # fmt: skip
-    source.add_argument("--input", metavar="SOURCE", help="2D source by name (default: gt)")
+    add_judged(parser, several=True)
     add("--noise", default="gaussian", metavar="KIND",
         help="gaussian (px), detector (times a detector's errors), dropped (%% of joints), "
         "quantisation (px), swaps (%% of frames), scale (times the resolution); default: "
@@ -52,13 +37,8 @@ def add_to(commands: Commands) -> None:
     add("--frames", default=str(FRAMES), metavar="N",
         help=f"size of the sample, or all (default: {FRAMES})")  # fmt: skip
     add("--seed", type=int, default=0, metavar="N", help="decides what is drawn (default: 0)")
-    add("--split", choices=("test", "train", "all"), default="test",
-        help="whose subjects (default: test)")  # fmt: skip
-    add_statistics(parser)
-    add_precision(parser)
-    add("--format", choices=FORMATS, default="text",
-        help="how to print: text (default), markdown, latex (for booktabs), csv or json, both "
-        "with every digit")  # fmt: skip
+    add_split(parser)
+    add_format(parser)
     parser.set_defaults(run=run)
 
 
@@ -66,9 +46,8 @@ def run(options: argparse.Namespace) -> int:
     """Measure and print."""
     from core.cli.statistics import with_statistics
     from core.workflows import robustness
-    from core.workflows.evaluate import pick_source
     from core.workflows.lift import PoseLifter
-    from core.workflows.open import checkpoint_for, open_checkpoint, open_dataset
+    from core.workflows.open import checkpoint_for, open_checkpoint
 
     try:
         perturbation = robustness.perturbation_named(options.noise)
@@ -77,8 +56,7 @@ def run(options: argparse.Namespace) -> int:
             levels = robustness.levels_from(options.levels, perturbation)
     except ValueError as error:
         raise WrongUseError(str(error)) from None
-    dataset = open_dataset(options.data_dir)
-    source = pick_source(dataset, options.input, detector=options.use_hg)
+    dataset, source = open_judged(options)
     setting = robustness.Setting(
         dataset,
         source,
@@ -86,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
         levels,
         size=_size(options.frames),
         seed=options.seed,
-        split=None if options.split == "all" else options.split,
+        split=split_of(options),
     )
     lifters = [
         with_statistics(

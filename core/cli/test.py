@@ -10,15 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.cli.arguments import (
-    Commands,
-    add_precision,
-    add_reading,
-    add_statistics,
-    names,
-    whole_number,
-    with_reading,
-)
+from core.cli.arguments import Commands, names, whole_number
+from core.cli.judging import add_format, add_judged, add_split, open_judged, split_of
 from core.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
@@ -35,8 +28,6 @@ WITHOUT_EFFECT = ("exp", "ckpt", "linear_size", "num_stage", "lr", "lr_decay", "
                   "epochs", "dropout", "train_batch", "job")  # fmt: skip
 FLAGS_WITHOUT_EFFECT = ("test", "resume", "max_norm", "no_max", "max")
 
-FORMATS = ("text", "markdown", "latex", "csv", "json")
-
 # Characters of a digest that people compare.
 SHOWN = 12
 
@@ -51,20 +42,11 @@ def add_to(commands: Commands) -> None:
         epilog="example: python -m core test --data_dir balancing --load detector --use_hg",
     )
     add = parser.add_argument
-    add("--data_dir", default="data/", metavar="DATA",
-        help="balancing, synthetic, a data set file, or a folder of .pth.tar files "
-        "(default: data/)")  # fmt: skip
-    add("--load", metavar="CHECKPOINT",
-        help="gt, detector, or a file (default: what suits the 2D input)")  # fmt: skip
-    source = parser.add_mutually_exclusive_group()
-    source.add_argument("--use_hg", action="store_true",
-                        help="2D from the data set's detector (hourglass, openpose)")  # fmt: skip
-    source.add_argument("--input", metavar="SOURCE", help="2D source by name (default: gt)")
+    add_judged(parser)
     add("--action", type=names, default=None, metavar="NAME[,NAME]",
         help="only these actions, by their exact names (default: All)")  # fmt: skip
     add("--subject", type=names, default=None, metavar="NAME[,NAME]", help="only these subjects")
-    add("--split", choices=("test", "train", "all"), default="test",
-        help="whose subjects (default: test)")  # fmt: skip
+    add_split(parser)
     add("--procrustes", action="store_true",
         help="show Protocol #2 first; both are always computed")  # fmt: skip
     add("--joints", type=int, choices=(17, 16, 14), default=17,
@@ -73,14 +55,9 @@ def add_to(commands: Commands) -> None:
     add("--test_batch", type=whole_number, metavar="N",
         help="poses that go through the network at once (default: what suits a CPU); changes "
         "speed, not figures")  # fmt: skip
-    add_reading(parser)
-    add_precision(parser)
-    add_statistics(parser)
     add("--out", metavar="DIR",
         help="also write each recording's prediction and errors there, as .npz")  # fmt: skip
-    add("--format", choices=FORMATS, default="text",
-        help="how to print the table: text (default), markdown, latex (for booktabs), csv or json, "
-        "both with every digit")  # fmt: skip
+    add_format(parser)
     add("--json", dest="format", action="store_const", const="json", default="text",
         help="the same as --format json")  # fmt: skip
     add("--measures", action="store_true",
@@ -100,20 +77,12 @@ def run(options: argparse.Namespace) -> int:
     """Evaluate and print."""
     from core.cli.statistics import with_statistics
     from core.workflows import evaluate as evaluation
-    from core.workflows.open import open_dataset
 
     _say_what_has_no_effect(options)
     likely = options.load or ("detector" if options.use_hg else "gt")
     ahead = _Ahead(likely, options)
-    with ProgressLine("opening", "steps") as line:
-
-        def report(what: str, done: int, in_all: int) -> None:
-            ahead.start()
-            line(done, in_all, what)
-
-        dataset = open_dataset(with_reading(options.data_dir, options), progress=report)
-    source = evaluation.pick_source(dataset, options.input, detector=options.use_hg)
-    split = None if options.split == "all" else options.split
+    dataset, source = open_judged(options)
+    split = split_of(options)
     # Wrong names are told before wrong weights.
     evaluation.chosen(
         dataset, source, subjects=options.subject, actions=options.action, split=split
@@ -191,7 +160,7 @@ def _judged(
     if options.clear_results:
         store = default_store()
         print(f"{store.clear():,} bytes removed from {store.folder}", file=sys.stderr)
-    split = None if options.split == "all" else options.split
+    split = split_of(options)
     whole = options.subject is None and options.action is None
     found = None
     with ProgressLine("testing", "frames") as progress:
