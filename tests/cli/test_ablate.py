@@ -25,7 +25,7 @@ def test_an_ablation_prints_its_table_and_the_second_time_trains_nothing(run, to
     assert "full, seed 0 (1 of 2): is there" in again.err
     assert run(*command, "--table", "--format", "csv").out == said.out
     as_json = json.loads(run(*command, "--table", "--format", "json").out)
-    assert [row["Weights"] for row in as_json][0] == 4291632
+    assert next(row["Weights"] for row in as_json) == 4291632
 
 
 @pytest.mark.parametrize(
