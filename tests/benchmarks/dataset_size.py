@@ -4,7 +4,7 @@
 
 Writes a folder of that size (generated poses under Human3.6M's names), then measures, each in a
 process of its own: the conversion by the clock, the opening after it, single sequences, and the
-memory of the process that opens and of all that it starts.
+memory of the process that opens and of all that it starts. Last, the same in the app, by a link.
 """
 
 from __future__ import annotations
@@ -12,16 +12,19 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from core.human36m import OUTPUT_DIMENSIONS, PUBLISHED_INPUT, PUBLISHED_OUTPUT
+from tests.benchmarks.eight_users import Visitor, resident_mb, served
 from tests.formats import field_writers as writers
 
 ACTIONS = ("Directions", "Discussion", "Eating", "Greeting", "Phoning", "Photo", "Posing",
@@ -30,6 +33,7 @@ ACTIONS = ("Directions", "Discussion", "Eating", "Greeting", "Phoning", "Photo",
 SPLITS = {"train": (1, 5, 6, 7, 8), "test": (9, 11)}
 SEQUENCES = 7 * 15 * 2 * 4
 EVERY_S = 0.05
+CHANGES = 20
 
 MEASURE = """
 import json, sys, time
@@ -105,12 +109,43 @@ def measure(folder: Path, cache: Path) -> dict[str, float]:
     ) as process:
         peak = 0.0
         while process.poll() is None:
-            peak = max(peak, sum(resident_mb(pid) for pid in family(process.pid)))
+            peak = max(peak, family_mb(process.pid))
             time.sleep(EVERY_S)
         said, _ = process.communicate()
     if process.returncode:
         raise SystemExit("it could not be opened")
     return {**json.loads(said), "peak_with_children_mb": peak}
+
+
+def in_the_app(folder: Path, cache: Path) -> None:
+    """Have the app open the folder by a link and change sequences; watch its own memory."""
+    with served(cache) as (port, server), ExitStack() as stack:
+        started = time.perf_counter()
+        visitor = Visitor(stack, port, "", f"data={folder}")
+        peak = resident_mb(server)
+        while "pick_action" not in visitor.selects:
+            time.sleep(EVERY_S)
+            visitor.run()
+            peak = max(peak, resident_mb(server))
+        converted_s = time.perf_counter() - started
+        chance = random.Random(0)
+        times = [visitor.change(chance) for _ in range(CHANGES)]
+        print(
+            f"the app shows it {converted_s:.1f} s after a link asked for it, its memory is "
+            f"{peak:.0f} MB at its peak meanwhile and {resident_mb(server):.0f} MB after {CHANGES} "
+            f"changes of sequence, which take {np.median(times[2:]):.3f} s"
+        )
+
+
+def family_mb(pid: int) -> float:
+    """Add up the resident memory of a process and of all that it started."""
+    total = 0.0
+    for each in family(pid):
+        try:
+            total += resident_mb(each)
+        except (OSError, StopIteration):  # it is over
+            continue
+    return total
 
 
 def family(pid: int) -> list[int]:
@@ -123,16 +158,6 @@ def family(pid: int) -> list[int]:
             continue
         found += [each for child in children for each in family(child)]
     return found
-
-
-def resident_mb(pid: int) -> float:
-    """Ask the kernel for a process's resident memory; 0 where it is over."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-    except OSError:
-        return 0.0
-    lines = [line for line in status.splitlines() if line.startswith("VmRSS")]
-    return int(lines[0].split()[1]) / 1024 if lines else 0.0
 
 
 def verdicts(first: dict[str, float], later: list[dict[str, float]]) -> None:
@@ -168,6 +193,7 @@ def main() -> None:
             runs.append(measure(folder, cache))
             print(f"{name}: " + ", ".join(f"{k} {v:.3g}" for k, v in runs[-1].items()))
         verdicts(runs[0], runs[1:])
+        in_the_app(folder, Path(temporary) / "of the app")
         forms = [file.stat().st_size for file in (cache / "converted").iterdir()]
         print(f"converted form: {sum(forms) / 1e9:.2f} GB")
 

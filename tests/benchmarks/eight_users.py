@@ -21,7 +21,8 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -130,20 +131,26 @@ def main() -> None:
     parser.add_argument("--waves", type=int, default=3)
     parser.add_argument("--data", default="", help="what the long evaluation is of")
     options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as kept, served(Path(kept)) as (port, server):
+        measure(options, port, server)
+
+
+@contextmanager
+def served(kept: Path) -> Iterator[tuple[int, int]]:
+    """Start the app with a store of its own; give its port and its process."""
     port = free_port()
-    with tempfile.TemporaryDirectory() as kept:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port),
-             "--server.address", "127.0.0.1", "--server.headless", "true",
-             "--server.disconnectedSessionTTL", str(KEPT_S)],
-            cwd=ROOT, env={**os.environ, ENVIRONMENT: kept}, stdout=subprocess.DEVNULL,
-        )  # fmt: skip
-        try:
-            wait_for(server, f"http://127.0.0.1:{port}/_stcore/health")
-            measure(options, port, server.pid)
-        finally:
-            server.terminate()
-            server.wait(timeout=20)
+    server = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port),
+         "--server.address", "127.0.0.1", "--server.headless", "true",
+         "--server.disconnectedSessionTTL", str(KEPT_S)],
+        cwd=ROOT, env={**os.environ, ENVIRONMENT: str(kept)}, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        wait_for(server, f"http://127.0.0.1:{port}/_stcore/health")
+        yield port, server.pid
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
 
 
 def measure(options: argparse.Namespace, port: int, server: int) -> None:
