@@ -47,6 +47,12 @@ async function drawn(data, parentElement, format) {
     margin: { ...margin, t: (margin.t || 0) + TITLE_PX },
     autosize: false,
   };
+  // The page's own grey for axes is too pale on white.
+  for (const name of Object.keys(shown).filter((key) => /^[xy]axis\d*$/.test(key))) {
+    const axis = plot.layout[name] ?? {};
+    const title = { ...axis.title, font: { ...axis.title?.font, color } };
+    layout[name] = { ...axis, tickfont: { ...axis.tickfont, color }, title };
+  }
   const size = {
     width: Math.max(shown.width, LEAST_WIDTH),
     height: shown.height + TITLE_PX,

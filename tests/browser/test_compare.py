@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.browser.test_app import APP, viewer, wait_for_drawing
 
 
@@ -16,6 +18,11 @@ def test_two_inputs_stand_side_by_side_and_play_together(open_page, serve) -> No
     assert page.locator(".pv .js-plotly-plot").count() == 3
     assert viewer(page, "viewer.stats().fast")
     assert "Balancing" in page.locator(".pv").inner_text()
+    page.locator(".pv-line").hover()
+    told = page.locator(".pv-tip").inner_text().splitlines()
+    a, b, apart = (float(line.split()[-2]) for line in told[1:])
+    assert told[-1].startswith("B − A")
+    assert apart == pytest.approx(b - a, abs=0.11)
 
 
 def wait_for_ring(page: Any, frame: int) -> None:
