@@ -36,8 +36,9 @@ SMALLEST_PX = 60.0
 # A person's size in the picture is taken over so long before and after, so that it follows who
 # comes nearer, and a crouch is still small.
 SIZE_OVER_S = 1.0
-# A trunk within 30 degrees of the level is lying; with the legs in line with it, to 60 degrees.
-LEVEL, IN_LINE = 0.5, 0.5
+# Who lies has the trunk within 30 degrees of the level, and so the line from ankles to shoulders:
+# the sine of it.
+LEVEL = 0.5
 # From this share of the frames on, something is worth a warning; so many joints are named in it.
 WORTH_SAYING, MOST_NAMES = 0.1, 6
 
@@ -295,9 +296,9 @@ def _warnings(
 
     hip, thorax = joints[:, INPUT_16.root], joints[:, INPUT_16.index("thorax")]
     ankles = joints[:, INPUT_16.indices(("left_ankle", "right_ankle"))].mean(axis=1)
-    trunk, legs = _direction(thorax - hip), _direction(hip - ankles)
+    trunk, whole = _direction(thorax - hip), _direction(thorax - ankles)
     inverted = trunk[:, 1] > LEVEL
-    lying = (np.abs(trunk[:, 1]) <= LEVEL) & ((trunk * legs).sum(axis=1) > IN_LINE)
+    lying = (np.abs(trunk[:, 1]) <= LEVEL) & (np.abs(whole[:, 1]) <= LEVEL)
     turned = "If the picture itself is turned, turn it first."
     if worth(inverted):
         found.append(

@@ -177,7 +177,22 @@ def test_what_the_checkpoint_has_not_learnt_is_warned_of(positions, size_px, rea
     assert warning.endswith(".")
 
 
-@pytest.mark.parametrize("positions", [standing(), bowing()], ids=["standing", "bowing"])
+def leaning() -> np.ndarray:
+    """The trunk 65 degrees off the upright, the legs 30: on their feet, in a camera that leans."""
+    positions = standing()
+    hip = positions[:, :1].copy()
+    above = [i for i, j in enumerate(INPUT_16.joints) if not j.endswith(("hip", "knee", "ankle"))]
+    below = [i for i in range(len(INPUT_16)) if i not in above]
+    for joints, degrees in ((above, 65), (below, 30)):
+        cosine, sine = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+        turned = (positions[:, joints] - hip) @ np.array([[cosine, sine], [-sine, cosine]])
+        positions[:, joints] = hip + turned
+    return positions
+
+
+@pytest.mark.parametrize(
+    "positions", [standing(), bowing(), leaning()], ids=["standing", "bowing", "leaning"]
+)
 def test_somebody_who_is_well_in_the_picture_is_warned_of_nothing(positions):
     from core.workflows.open import open_checkpoint
 
