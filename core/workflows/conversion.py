@@ -37,6 +37,8 @@ READERS = {
     "MMPose's Human3.6M": "core.formats.mmpose",
     "the original code's h5 files": "core.formats.original_h5",
 }
+# What a process returns that the system ended; not every system has the signal's name.
+KILLED = -9
 # The process says how far it is no oftener than this.
 EVERY_S = 0.1
 # glibc gives blocks of this size back as soon as they are free; by itself it learns to keep them.
@@ -136,7 +138,7 @@ def keep_elsewhere(
 
 
 def _last_word(code: int, complaints: IO[bytes]) -> str:
-    if code == -signal.SIGKILL:
+    if code == KILLED:
         return "the system ended it, as it does where memory runs out"
     complaints.seek(0)
     lines = complaints.read().decode(errors="replace").strip().splitlines()
