@@ -96,9 +96,11 @@ def read(folder: str | Path, *, pictures: bool = True) -> Dataset:
     folder = Path(folder)
     cameras = qualisys.read(_one(folder, "calibration/*.qca.txt"))
     detections = _of_each_camera(folder, "pose/*_json", cameras)
-    filmed = any(folder.glob("videos/*.mp4"))
+    marked = any(folder.glob("*.trc"))
+    # Without markers the films tell the pace.
+    filmed = (pictures or not marked) and any(folder.glob("videos/*.mp4"))
     films = _of_each_camera(folder, "videos/*.mp4", cameras) if filmed else []
-    if any(folder.glob("*.trc")):
+    if marked:
         measured = _of_markers(_one(folder, "*.trc"))
     else:
         fps = media.describe(films[0]).fps if films else openpose.FPS
