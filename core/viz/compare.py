@@ -168,7 +168,7 @@ def scatter(
                 "color": DIVERGING[-1] if name == "A" else DIVERGING[0],
                 "symbol": "circle" if name == "A" else "diamond",
                 "size": 6,
-                "opacity": 0.6,
+                "opacity": 0.8,
             },
             hovertemplate="frame %{customdata}<br>%{x:.1f} px in 2D<br>%{y:.1f} mm in 3D",
         )

@@ -93,12 +93,14 @@ def _lead(dataset: Dataset, found: Results) -> str:
     evaluation = found.evaluation()
     told = dataset.kind != "synthetic" or "synthetic" in found.dataset.lower()
     synthetic = "" if told else " (synthetic)"
+    actions = len(evaluation.actions)
+    mean = "a single action" if actions == 1 else f"mean of {actions} actions"
     left_out = f"; {evaluation.skipped:,} left out, a joint is missing" * bool(evaluation.skipped)
     return (
         f"<p>{escape(found.dataset)}{synthetic}. Checkpoint {escape(found.checkpoint)}, 2D input "
         f"{escape(found.source)}: <b>{evaluation.average(1):.1f} mm</b> under Protocol #1, "
-        f"<b>{evaluation.average(2):.1f} mm</b> under Protocol #2, mean of "
-        f"{len(evaluation.actions)} actions, {int(evaluation.frames.sum()):,} frames{left_out}.</p>"
+        f"<b>{evaluation.average(2):.1f} mm</b> under Protocol #2, {mean}, "
+        f"{int(evaluation.frames.sum()):,} frames{left_out}.</p>"
     )
 
 

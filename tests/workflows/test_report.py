@@ -60,6 +60,13 @@ def test_its_figures_are_those_of_the_table_the_measures_and_the_list(tmp_path) 
     assert text.count('class="heat"') == 6, "three heatmaps under two protocols"
 
 
+def test_one_action_is_not_called_a_mean_of_actions(tmp_path) -> None:
+    assert "Protocol #2, a single action, 5 frames" in written(
+        toy_dataset(actions=("Sitting",)), tmp_path
+    )[0].replace("</b> under", "")
+    assert "mean of 3 actions" in written(toy_dataset(), tmp_path)[0]
+
+
 def test_it_says_where_its_figures_come_from_and_only_that_date_that_was_given(tmp_path) -> None:
     text, found = written(toy_dataset(), tmp_path, command="python -m core report --out 'a <b>'")
     assert found.dataset_digest in text
