@@ -322,7 +322,7 @@ def _header(data: bytes, name: str) -> dict[str, Any]:
         )
     try:
         header = json.loads(data[8 : 8 + length])
-    except ValueError:
+    except (ValueError, RecursionError):
         header = None
     if not isinstance(header, dict) or not isinstance(header.get("__metadata__", {}), dict):
         raise PoseFormatError("is no safetensors file: its header is not JSON", file=name)
@@ -332,7 +332,7 @@ def _header(data: bytes, name: str) -> dict[str, Any]:
 def _json(metadata: Mapping[str, str], key: str, name: str) -> dict[str, Any]:
     try:
         value = json.loads(metadata[key])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise PoseFormatError(

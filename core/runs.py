@@ -224,7 +224,7 @@ def read_run(folder: str | Path) -> Run:
         raise PoseFormatError(
             f"holds no training run: {RUN} can't be read ({error.strerror})", file=folder
         ) from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise PoseFormatError("is not JSON", file=path) from None
     if not isinstance(said, dict) or said.get("format") != FORMAT:
         raise PoseFormatError(f'does not say "format": "{FORMAT}"', file=path)
@@ -432,7 +432,7 @@ def _objects(text: str) -> tuple[list[dict[str, Any]], int]:
     for line in lines:
         try:
             said = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(said, dict) and _finite(said):
             found.append(said)

@@ -22,7 +22,8 @@ def add_to(commands: Commands) -> None:
         description="Tell what is in a file or folder: layout, joints, units, counts, what looks\n"
         "odd, and the command that opens it.",
         epilog="Understood: data sets (ours, the re-implementation's folder), checkpoints, poses\n"
-        "(.npz, .npy, .csv, .json), OpenPose's folder, Pose2Sim projects, ASF/AMC, BVH, TRC.",
+        "(.npz, .npy, .csv, .json), a 2D detector's keypoints (OpenPose's folder or zip, COCO,\n"
+        "AlphaPose, MMPose, MediaPipe), Pose2Sim projects, ASF/AMC, BVH, TRC.",
     )
     parser.add_argument("file", nargs="+", metavar="FILE", help="file, folder, or built-in name")
     parser.add_argument("--json", action="store_true", help="print one JSON list for machines")

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from core.errors import PoseFormatError
 from core.formats import body_landmarks, detection_json, keypoints, layouts, openpose, people
-from core.formats.layouts import Layout
+from core.formats.layouts import LAYOUTS, Layout
 from core.sequence import PoseSequence
 
 Array = NDArray[np.floating[Any]]
@@ -32,6 +32,8 @@ LARGEST_BYTES = 1 << 30
 MOST_FILES = 200_000
 # Coordinates up to here are fractions of the picture: nobody is 4 px tall.
 LARGEST_FRACTION = 4.0
+# So near zero the middle of the hips lies where they are the origin.
+HIPS_AT_ZERO = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +76,8 @@ class Detections:
         if size is None:
             raise PoseFormatError(
                 "the coordinates are fractions of the picture: give the picture's width and "
-                "height in px, without which the person would be out of proportion",
+                "height in px (--size WIDTHxHEIGHT), without which the person would be out of "
+                "proportion",
                 file=self.name,
             )
         scale = np.array([*size, 1.0])
@@ -152,7 +155,37 @@ def matches(path: str | Path) -> bool:
     return False
 
 
+def holds_landmarks(path: str | Path) -> bool:
+    """Tell whether an NPZ or NPY file holds MediaPipe's landmarks as fractions of the picture."""
+    try:
+        points = keypoints.array_in(Path(path).read_bytes(), str(path))
+    except (OSError, PoseFormatError):
+        return False
+    return _are_landmarks(points)
+
+
+def _are_landmarks(points: Array) -> bool:
+    """Tell MediaPipe's landmarks in the picture (x, y as fractions, z, perhaps visibility).
+
+    Its world landmarks are metres about the middle of the hips, so that lies at zero in them.
+    """
+    landmarks = LAYOUTS["MediaPipe-33"].points
+    if points.ndim not in (3, 4) or points.dtype.kind not in "fiu" or not points.size:
+        return False
+    if points.shape[-2] != len(landmarks) or points.shape[-1] not in (3, 4, 5):
+        return False
+    xy = points[..., :2].astype(np.float64)
+    xy = xy[np.isfinite(xy).all(axis=(-1, -2))]
+    if not len(xy) or np.abs(xy).max() >= LARGEST_FRACTION:
+        return False
+    hips = [landmarks.index("left_hip"), landmarks.index("right_hip")]
+    middle = np.abs(xy[:, hips].mean(axis=1))
+    return bool(np.median(middle.max(axis=1)) > HIPS_AT_ZERO and np.median(xy) > 0)
+
+
 def _is_foreign(points: Array, path: Path) -> bool:
+    if _are_landmarks(points):
+        return True
     if points.ndim not in (3, 4) or points.dtype.kind not in "fiu" or not points.size:
         return False
     if points.shape[-1] == 3:
@@ -212,7 +245,13 @@ def read_bytes(data: bytes, name: str) -> Detections:
 
 
 def _from_array(points: Array, name: str) -> Detections:
-    """Take (F, N, 2|3) or (F, P, N, 2|3): x, y and, if there is a third, confidence."""
+    """Take (F, N, 2|3) or (F, P, N, 2|3): x, y and, if there is a third, confidence.
+
+    MediaPipe's landmarks have depth there, and their visibility, if any, as the fourth.
+    """
+    writer = "array"
+    if _are_landmarks(points):
+        writer, points = "MediaPipe", _without_depth(points.astype(np.float64))
     if points.ndim == 3:
         points = points[:, None]
     if points.ndim != 4 or points.shape[-1] not in (2, 3) or points.dtype.kind not in "fiu":
@@ -227,7 +266,19 @@ def _from_array(points: Array, name: str) -> Detections:
     missing = ~np.isfinite(points).all(axis=-1) | (points[..., :2] == 0).all(axis=-1)
     points[missing] = 0
     frames = tuple(frame[(frame[..., 2] > 0).any(axis=-1)] for frame in points)
-    return Detections(frames, "array", name)
+    return Detections(frames, writer, name)
+
+
+def _without_depth(landmarks: Array) -> Array:
+    """Take x, y and visibility of landmarks (..., 3|4|5); a third within 0 and 1 is visibility."""
+    third = landmarks[..., 2][np.isfinite(landmarks[..., 2])]
+    if landmarks.shape[-1] > 3:
+        seen = np.clip(landmarks[..., 3], 0, 1)
+    elif third.size and third.min() >= 0 and third.max() <= 1:
+        seen = landmarks[..., 2]
+    else:
+        seen = np.ones(landmarks.shape[:-1])
+    return np.concatenate([landmarks[..., :2], seen[..., None]], axis=-1)
 
 
 def _from_zip(data: bytes, name: str) -> Detections:

@@ -35,7 +35,7 @@ def matches(folder: str | Path) -> bool:
         return False
     try:
         return "people" in json.loads(first.read_bytes())
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return False
 
 

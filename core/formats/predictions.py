@@ -189,7 +189,7 @@ def _own_name(file: Path, content: Mapping[str, Any]) -> str:
     try:
         said = json.loads(str(content["provenance"]))
         return " ".join(str(said[part]) for part in ("subject", "take", "camera"))
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, RecursionError):
         return file.stem
 
 

@@ -52,9 +52,12 @@ def _elements(path: Path) -> list[Attributes]:
     parser.StartDoctypeDeclHandler = refuse
     try:
         parser.Parse(path.read_bytes(), True)
+    except PoseFormatError:
+        raise
     except OSError as error:
         raise PoseFormatError(f"can't be read ({error.strerror or error})", file=path) from None
-    except expat.ExpatError as error:
+    except (expat.ExpatError, LookupError, ValueError) as error:
+        # An encoding that Python does not know, or can't decode byte by byte, is no ExpatError.
         raise PoseFormatError(f"not readable as XML ({error})", file=path) from None
     return cameras
 

@@ -64,13 +64,17 @@ def describe(spec: str | Path) -> FileInfo:
     path = Path(spec).expanduser()
     if spec in checkpoint_names() and not path.exists():
         return _of_checkpoint(str(spec))
+    from core.workflows import info_detections
+
     layout = recognise(path)
     if layout == "data set file" or layout in converted.READERS:
         return _of_dataset(str(spec), layout, open_dataset(path))
     if layout == "checkpoint":
         return _of_checkpoint(str(spec))
     if layout == "openpose folder":
-        return _of_openpose(path)
+        return info_detections.describe(path, layout)
+    if path.suffix.lower() == ".zip" and path.is_file():
+        return info_detections.of_zip(path)
     if layout == "pose2sim folder":
         return _of_pose2sim(path)
     if layout == "motion capture folder":
@@ -198,20 +202,6 @@ def _on(switch: bool) -> str:
     return "on" if switch else "off"
 
 
-def _of_openpose(folder: Path) -> FileInfo:
-    from core.workflows.predict import read_2d
-
-    facts: dict[str, Fact] = {"files": len(list(folder.glob("*.json")))}
-    sequence = read_2d(folder)
-    return FileInfo(
-        str(folder),
-        "openpose folder",
-        facts | _facts_of_sequence(sequence),
-        odd=_odd_in(sequence),
-        commands=(f"python -m core predict {shlex.quote(str(folder))} --out poses_3d.npz",),
-    )
-
-
 def _of_pose2sim(folder: Path) -> FileInfo:
     from core.formats import pose2sim
 
@@ -296,9 +286,13 @@ def _of_markers(path: Path) -> FileInfo:
 
 
 def _of_poses(path: Path) -> FileInfo:
-    from core.formats import keypoints
-    from core.workflows import plain
+    from core.formats import detections, keypoints
+    from core.workflows import info_detections, plain
 
+    if detections.matches(path) and (
+        path.suffix.lower() == ".json" or detections.holds_landmarks(path)
+    ):
+        return info_detections.describe(path)
     if plain.is_bare(path):
         try:
             return _of_bare_array(path)
@@ -351,7 +345,34 @@ def _of_bare_array(path: Path) -> FileInfo:
     if sequence.space in ("camera", "root"):
         commands.append(f"python -m core test --data_dir DATA --load {name}")
     notes = ("shown as it would be read so; the app shows a still of it",) if undecided else ()
-    return FileInfo(str(path), "pose array", facts, notes, _odd_in(sequence), tuple(commands))
+    odd = (*_of_reading(reading, undecided), *_odd_in(sequence))
+    return FileInfo(str(path), "pose array", facts, notes, odd, tuple(commands))
+
+
+# What a reading tells of numbers that most programs take for px, or mm in the camera's frame.
+_UNUSUAL = {
+    "cm": "these look like centimetres, not millimetres",
+    "m": "these look like metres, not millimetres",
+    "normalised": "these look like normalised numbers, not px or mm",
+    "fraction": "these look like fractions of the picture, not px",
+    "screen": "these look like -1 to 1 of the picture's width, not px",
+    "y-up": "y seems to point up, it points down in pictures",
+    "camera-y-up": "y seems to point up, it points down in the camera's frame",
+    "world-z-up": "this looks like the world's frame (z up), not the camera's",
+    "world-y-up": "this looks like the world's frame (y up), not the camera's",
+}
+
+
+def _of_reading(reading: Any, undecided: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Say in which way the numbers are not what a program for the baseline expects."""
+    found = []
+    for option in ("unit", "axes"):
+        values = undecided.get(option) or (getattr(reading, option),)
+        # Nothing is told from numbers that may be anything.
+        if all(value in _UNUSUAL for value in values):
+            said = "; or ".join(_UNUSUAL[value] for value in values)
+            found.append(f"{said}: say so with --{option}, as below")
+    return found
 
 
 def _out(folder: Path) -> str:

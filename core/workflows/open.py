@@ -24,6 +24,9 @@ ASSETS = Path(__file__).resolve().parents[2] / "assets"
 SAMPLES = ASSETS / "samples"
 WEIGHTS = ASSETS / "weights"
 
+# What safetensors' own library takes at most, bytes.
+LARGEST_HEADER = 100_000_000
+
 Layout = Literal[
     "data set file",
     "re-implementation's data folder",
@@ -267,11 +270,11 @@ def _safetensors_format(file: Path) -> str | None:
     try:
         with file.open("rb") as opened:
             (length,) = struct.unpack("<Q", opened.read(8))
-            if length > file.stat().st_size:
+            if length > min(file.stat().st_size, LARGEST_HEADER):
                 return None
             header = json.loads(opened.read(length))
         return str(header.get("__metadata__", {}).get("format", ""))
-    except (OSError, ValueError, struct.error, AttributeError):
+    except (OSError, ValueError, RecursionError, struct.error, AttributeError):
         return None
 
 

@@ -60,7 +60,9 @@ def is_bare(path: Path) -> bool:
         return False
     if keypoints.names_joints(path):
         return False
-    return path.suffix.lower() != ".json" or not detections.matches(path)
+    if path.suffix.lower() == ".json":
+        return not detections.matches(path)
+    return not detections.holds_landmarks(path)
 
 
 def spec_of(path: str | Path, reading: Reading) -> str:
@@ -104,7 +106,7 @@ def sequence_of(path: Path, options: Mapping[str, str]) -> PoseSequence:
     if not options:
         if keypoints.names_joints(path):
             return keypoints.read(path)
-        if path.suffix.lower() == ".json" and detections.matches(path):
+        if not is_bare(path) and detections.matches(path):
             return detections.read(path).person()
     reading, undecided = reading_of(path, options)
     if undecided:

@@ -213,7 +213,9 @@ def read_state(folder: Path) -> Saved:
         return Saved(
             tensors, json.loads(said["numbers"]), (known[0], known[1]), said["data_digest"]
         )
-    except (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
+    except (
+        OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError, RecursionError
+    ) as error:  # fmt: skip
         if isinstance(error, PoseFormatError):
             raise
         raise PoseFormatError(f"is cut short or damaged ({error})", file=path) from None

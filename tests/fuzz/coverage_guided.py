@@ -4,6 +4,7 @@
 
 CORPUS is a folder, made and filled with seeds where it is empty; further options are libFuzzer's.
 An input that raises anything but our own error, or takes more than 2 GB, is kept as crash-... .
+How often each reader ran, and for how long, is printed now and then.
 Atheris is no part of tests/requirements.txt: it has no build for every Python and system.
 """
 
@@ -11,7 +12,9 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import time
 import warnings
+from collections import Counter
 from pathlib import Path
 
 import atheris
@@ -20,6 +23,8 @@ with atheris.instrument_imports(include=["core.formats", "cdflib"]):
     from tests.fuzz import targets
 
 NAMES = sorted(targets.TARGETS)
+# So many runs lie between two accounts of them.
+TELL_EVERY = 20_000
 
 
 def main() -> None:
@@ -33,11 +38,19 @@ def main() -> None:
             seed = bytes([NAMES.index(name)]) + data
             (corpus / name.replace(" ", "_")).write_bytes(seed)
 
+    runs: Counter[str] = Counter()
+    seconds: Counter[str] = Counter()
+
     def one(data: bytes) -> None:
         # The first byte says which reader: one run goes through them all.
         if data:
             name = NAMES[data[0] % len(NAMES)]
+            began = time.perf_counter()
             targets.read(name, scratch / name, data[1:])
+            runs[name] += 1
+            seconds[name] += time.perf_counter() - began
+            if runs.total() % TELL_EVERY == 0:
+                print("runs:", {n: (runs[n], round(seconds[n])) for n in sorted(runs)}, flush=True)
 
     atheris.Setup(
         [sys.argv[0], str(corpus), "-rss_limit_mb=2048", "-timeout=30", *sys.argv[2:]], one

@@ -9,15 +9,21 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 
+from core import checkpoint, processes, runs
 from core.dataset import Dataset
 from core.errors import PoseFormatError
 from core.formats import (
     arrays,
+    asf,
+    asf_amc,
+    bvh,
     dataset_file,
     detections,
     human36m_cameras,
@@ -28,10 +34,13 @@ from core.formats import (
     original_h5,
     plain_arrays,
     predictions,
+    qualisys,
     restricted_pickle,
     trc,
     videopose3d,
 )
+from core.workflows import fetch_cmu, info
+from tests.formats import detection_writers, mocap_writers
 from tests.formats import field_writers as writers
 
 Target = Callable[[Path, bytes], object]
@@ -49,6 +58,8 @@ def _load_all(dataset: Dataset) -> int:
 
 
 def videopose3d_3d(folder: Path, data: bytes) -> object:
+    if not (folder / "data_2d_h36m_gt.npz").is_file():
+        writers.videopose3d(folder, {(9, "Walking"): writers.skeleton_32(3, 1)})
     _put(folder, "data_3d_h36m.npz", data)
     return videopose3d.matches(folder) and _load_all(videopose3d.read(folder))
 
@@ -92,7 +103,44 @@ def h5_cameras(folder: Path, data: bytes) -> object:
     return original_h5.read_cameras(_put(folder, "cameras.h5", data))
 
 
+def amc(folder: Path, data: bytes) -> object:
+    skeleton = folder / "01.asf"
+    if not skeleton.is_file():
+        _put(folder, skeleton.name, mocap_writers.asf_text().encode())
+    return asf_amc.read(_put(folder, "01_01.amc", data), skeleton)
+
+
+def h5_poses(folder: Path, data: bytes) -> object:
+    _put(folder, "S9/MyPoses/3D_positions/Walking.h5", data)
+    if not (folder / "metadata.xml").is_file():
+        writers.metadata_xml(folder / "metadata.xml")
+    return _load_all(original_h5.read(folder))
+
+
+def run_folder(folder: Path, data: bytes) -> object:
+    """Read a run's description and its log; the two are parted by a zero byte."""
+    said, _, log = data.partition(b"\0")
+    _put(folder, runs.RUN, said)
+    _put(folder, runs.LOG, log)
+    runs.read_log(folder)
+    return runs.find_runs(folder), runs.read_run(folder)
+
+
 TARGETS: dict[str, Target] = {
+    "asf": lambda f, d: asf.read_skeleton(_put(f, "01.asf", d)),
+    "amc": amc,
+    "bvh": lambda f, d: bvh.read(_put(f, "a.bvh", d)),
+    "qualisys": lambda f, d: qualisys.read(_put(f, "a.qca.txt", d)),
+    "trials": lambda f, d: fetch_cmu.read_trials(_put(f, "a.csv", d)),
+    "detections zip": lambda _, d: detections.read_bytes(d, "a.zip").person(),
+    "detections npz": lambda _, d: detections.read_bytes(d, "a.npz").person(),
+    "checkpoint": lambda _, d: checkpoint.load_bytes(d, "a.safetensors"),
+    "torch checkpoint": lambda _, d: checkpoint.load_bytes(d, "a.pth.tar"),
+    "h5 poses": h5_poses,
+    "run folder": run_folder,
+    "info npz": lambda f, d: info.describe(_put(f, "a.npz", d)),
+    "info json": lambda f, d: info.describe(_put(f, "a.json", d)),
+    "info safetensors": lambda f, d: info.describe(_put(f, "a.safetensors", d)),
     "videopose3d 3d": videopose3d_3d,
     "videopose3d 2d": videopose3d_2d,
     "official cdf": official_cdf,
@@ -119,8 +167,10 @@ TARGETS: dict[str, Target] = {
 
 def seeds(folder: Path) -> dict[str, bytes]:
     """Write one small valid file for each target."""
-    from tests.formats.writers import python2_array_pickle, trc_text
-    from tests.toys import toy_dataset
+    from core.formats import reimplementation_checkpoint
+    from core.rig import four_cameras
+    from tests.formats.writers import python2_array_pickle, qualisys_text, trc_text
+    from tests.toys import toy_checkpoint, toy_dataset
 
     world = writers.skeleton_32(3, 1)
     vp3d = writers.videopose3d(folder / "vp3d", {(9, "Walking"): world})
@@ -143,7 +193,31 @@ def seeds(folder: Path) -> dict[str, bytes]:
     coco = json.dumps([{"image_id": 1, "category_id": 1, "keypoints": person, "score": 0.9}])
     imgname = np.array([f"S9/S9_Walking.54138969/S9_Walking.54138969_{i:06d}.jpg" for i in (1, 6)])
     cameras = {("S9", "54138969"): {"R": np.eye(3), "T": np.ones((3, 1)), "c": np.ones((2, 1)),
-               "f": np.ones((2, 1)), "k": np.ones((3, 1)), "p": np.ones((2, 1))}}  # fmt: skip
+               "f": np.ones((2, 1)), "k": np.ones((3, 1)), "p": np.ones((2, 1)),
+               "w": 1000, "h": 1000}}  # fmt: skip
+    ours, torchs, zipped = folder / "c.safetensors", folder / "c.pth.tar", io.BytesIO()
+    checkpoint.save(ours, toy_checkpoint())
+    reimplementation_checkpoint.write(torchs, toy_checkpoint().state)
+    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as archive:
+        for frame in range(2):
+            archive.writestr(f"o/a_{frame:012d}_keypoints.json", openpose_frame)
+    clip = detection_writers.clip("COCO-17", pixels)
+    run = runs.Run(folder, "done", process=processes.this_process())
+    runs.write_run(run)
+    runs.append(folder, runs.Step(1.0, 1, 1, 0.5, 1e-3, 100.0))
+    h5 = io.BytesIO()
+    with h5py.File(h5, "w") as file:
+        file["3D_positions"] = world.reshape(3, 96).T
+    h5_places = io.BytesIO()
+    with h5py.File(h5_places, "w") as file:
+        for i, camera in enumerate(four_cameras("human36m"), start=1):
+            group = file.create_group(f"subject9/camera{i}")
+            group["R"], group["T"] = camera.R.T, camera.t[:, None]
+            group["f"] = np.array(camera.focal_px)[:, None]
+            group["c"] = np.array(camera.centre_px)[:, None]
+            group["k"] = np.array(camera.radial)[:, None]
+            group["p"] = np.array(camera.tangential)[:, None]
+            group["Name"] = np.array([[ord(c)] for c in camera.name], dtype=np.uint16)
     return {
         "videopose3d 3d": (vp3d / "data_3d_h36m.npz").read_bytes(),
         "videopose3d 2d": (vp3d / "data_2d_h36m_gt.npz").read_bytes(),
@@ -167,7 +241,21 @@ def seeds(folder: Path) -> dict[str, bytes]:
         "mmpose npz": saved_by(np.savez, imgname=imgname, part=np.ones((2, 17, 3)),
                                S=np.ones((2, 17, 4))),
         "mmpose cameras": pickle.dumps(cameras, 4),
-        "h5 cameras": b"\x89HDF\r\n\x1a\n" + bytes(200),
+        "h5 cameras": h5_places.getvalue(),
+        "h5 poses": h5.getvalue(),
+        "asf": mocap_writers.asf_text().encode(),
+        "amc": mocap_writers.amc_text(mocap_writers.random_frames(0, 2)).encode(),
+        "bvh": mocap_writers.bvh_text(mocap_writers.bvh_rows(0, 2)).encode(),
+        "qualisys": qualisys_text(list(four_cameras("human36m"))).encode(),
+        "trials": b"subject,trial,action,fps,sha256\n2,1,walk,120,\n",
+        "detections zip": zipped.getvalue(),
+        "detections npz": saved_by(np.savez, points=clip.astype(np.float32)),
+        "checkpoint": ours.read_bytes(),
+        "torch checkpoint": torchs.read_bytes(),
+        "run folder": (folder / runs.RUN).read_bytes() + b"\0" + (folder / runs.LOG).read_bytes(),
+        "info npz": saved_by(np.savez, positions=pixels.astype(np.float32)),
+        "info json": coco.encode(),
+        "info safetensors": (folder / "toy.safetensors").read_bytes(),
     }  # fmt: skip
 
 

@@ -155,3 +155,40 @@ def test_a_header_that_ends_in_the_middle_is_told(tmp_path):
         archive.writestr("part.npy", data)
     with pytest.raises(PoseFormatError, match="is no NPZ file"):
         arrays.mapped(tmp_path / "a.npz", "part")
+
+
+def test_an_encoding_that_nobody_knows_is_told(tmp_path):
+    # Found by the coverage-guided fuzzer.
+    path = tmp_path / "a.qca.txt"
+    path.write_bytes(b'<?xml version="1.0" encoding="ESCII"?><calibration/>')
+    with pytest.raises(PoseFormatError, match="not readable as XML"):
+        targets.qualisys.read(path)
+
+
+DEEP = b"[" * 200_000
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["json", "sequence json", "detections", "openpose", "info json", "run folder"],
+)
+def test_json_that_nests_without_end_is_told(name, tmp_path):
+    for data in (DEEP, b'{"people": ' + DEEP, DEEP + b"\0" + DEEP):
+        with pytest.raises(PoseFormatError):
+            targets.TARGETS[name](tmp_path, data)
+
+
+@pytest.mark.parametrize("name", ["checkpoint", "data set file", "info safetensors"])
+def test_a_header_that_nests_without_end_is_told(name, tmp_path):
+    with pytest.raises(PoseFormatError):
+        targets.TARGETS[name](tmp_path, struct.pack("<Q", len(DEEP)) + DEEP)
+
+
+@pytest.mark.parametrize("key", ["config", "index", "provenance", "statistics"])
+def test_metadata_that_nests_without_end_is_told(key, tmp_path):
+    from safetensors.numpy import save
+
+    for kind, name in (("pose-baseline-dataset", "data set file"), ("", "checkpoint")):
+        said = {key: DEEP.decode(), "version": "1", "format": kind or "pose-baseline-checkpoint"}
+        with pytest.raises(PoseFormatError):
+            targets.TARGETS[name](tmp_path, save({"a": np.zeros(1)}, said))

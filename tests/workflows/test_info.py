@@ -125,7 +125,7 @@ def test_pose2sims_folders_are_described(shared):
     keypoint_folder = describe(folder / "pose" / "cam1_json")
     assert keypoint_folder.layout == "openpose folder"
     assert keypoint_folder.facts["files"] == 100
-    assert keypoint_folder.facts["source"] == "OpenPose, BODY_25B"
+    assert keypoint_folder.facts["layout"] == "BODY_25B, 25 points"
     markers = describe(folder / "Balancing_for_IK.trc")
     assert (markers.layout, markers.facts["frames"]) == ("marker file", 100)
 
