@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import atheris
@@ -39,7 +39,7 @@ def main() -> None:
             (corpus / name.replace(" ", "_")).write_bytes(seed)
 
     runs: Counter[str] = Counter()
-    seconds: Counter[str] = Counter()
+    seconds: defaultdict[str, float] = defaultdict(float)
 
     def one(data: bytes) -> None:
         # The first byte says which reader: one run goes through them all.
