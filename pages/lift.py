@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -205,7 +206,8 @@ def show_result(material: Material, sequence: PoseSequence, options: Options, sp
     for note in notes:
         st.caption(frame.escape(note))
     with st.sidebar:
-        take_along.offer(replace(what, notes=tuple(notes)), export.file_name(lifted, ""))
+        stem = Path(material.name).stem if lifted.truth is None else export.file_name(lifted, "")
+        take_along.offer(replace(what, notes=tuple(notes)), stem)
 
 
 frame.show("Lift your own")

@@ -138,7 +138,10 @@ def _drop(jobs: dict[Hashable, Job], key: Hashable) -> None:
 
 def show_progress(job: Job, what: str, unit: str = "frames") -> None:
     """Draw what a job does, how much of how much is done, and how long the rest takes."""
+    if not job.in_all:
+        st.progress(0.0, f"{what}: {job.done:,} {unit}" if job.done else f"{what}: getting ready")
+        return
     left = job.seconds_left
     time_left = " · getting ready" if left is None else f" · about {left:.0f} s left"
-    share = min(job.done / job.in_all, 1.0) if job.in_all else 0.0
+    share = min(job.done / job.in_all, 1.0)
     st.progress(share, f"{what}: {job.done:,} of {job.in_all:,} {unit}{time_left}")

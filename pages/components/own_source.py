@@ -2,7 +2,8 @@
 
 Uploads are written to a temporary folder where a reader needs a path. Keypoints are removed once
 they are read; a photo or film stays while it is in hand, so that the skeleton can be drawn over
-it, and goes with the visitor's session, in which all that comes of it lives.
+it, and goes with the visitor's session, in which all that comes of it lives. Streamlit keeps a
+session for two minutes and more after its visitor left; at the latest all goes when the app stops.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def choose() -> None:
     st.write(
         "A photo, a film or a detector's keypoints in; the person in 3D out. "
         "**Everything stays on this machine**: nothing is sent anywhere, and what is uploaded "
-        "here is removed as soon as you take another file or leave."
+        "here is removed once you take another file, and at the latest when the app is stopped."
     )
     _say_problem()
     way = st.segmented_control(
