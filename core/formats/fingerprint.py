@@ -50,3 +50,18 @@ def of_files(paths: Iterable[Path]) -> str:
         status = path.stat()
         digest.update(f"{path.absolute()}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
     return digest.hexdigest()
+
+
+def refuse_links_out(files: Iterable[Path], folder: Path) -> None:
+    """Refuse files of a folder that are links to somewhere outside it.
+
+    A folder from a stranger could show what else lies on this machine. Files beside or above the
+    folder, such as cameras that many folders share, were looked for there and are left alone.
+
+    Raises:
+        PoseFormatError: one leads out; it is named.
+    """
+    root = folder.resolve()
+    for file in files:
+        if file.is_relative_to(folder) and not file.resolve().is_relative_to(root):
+            raise PoseFormatError("refused: it is a link out of the data's folder", file=file)

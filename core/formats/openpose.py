@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import PoseFormatError
-from core.formats import body_landmarks, detection_json, layouts, people
+from core.formats import body_landmarks, detection_json, fingerprint, layouts, people
 from core.sequence import PoseSequence
 
 Array = NDArray[np.floating[Any]]
@@ -111,7 +111,9 @@ def _number(path: Path) -> tuple[list[int], str]:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted((p for p in folder.glob("*.json") if p.is_file()), key=_number)
+    found = sorted((p for p in folder.glob("*.json") if p.is_file()), key=_number)
+    fingerprint.refuse_links_out(found, folder)
+    return found
 
 
 def _people_of(path: Path) -> Array:

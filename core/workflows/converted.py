@@ -52,6 +52,8 @@ def open_dataset(path: Path, layout: str, progress: Progress | None = None) -> D
         PoseFormatError: it can't be read.
     """
     files = conversion.reader(layout).files(path)
+    if path.is_dir():
+        fingerprint.refuse_links_out(files, path)
     if not _is_large(files):
         return conversion.read(path, layout, progress)
     kept = store()

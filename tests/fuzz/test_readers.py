@@ -192,3 +192,24 @@ def test_metadata_that_nests_without_end_is_told(key, tmp_path):
         said = {key: DEEP.decode(), "version": "1", "format": kind or "pose-baseline-checkpoint"}
         with pytest.raises(PoseFormatError):
             targets.TARGETS[name](tmp_path, save({"a": np.zeros(1)}, said))
+
+
+@pytest.mark.parametrize("layout", ["videopose3d", "openpose", "h5", "mmpose"])
+def test_a_link_out_of_a_folder_is_refused(layout, seeds, tmp_path):
+    folder, outside = tmp_path / "data", tmp_path / "outside"
+    inside = {
+        "videopose3d": ("data_2d_h36m_gt.npz", "videopose3d 2d"),
+        "openpose": ("a_000000000000_keypoints.json", "openpose"),
+        "h5": ("S9/MyPoses/3D_positions/Walking.h5", "h5 poses"),
+        "mmpose": ("h36m_test.npz", "mmpose npz"),
+    }
+    name, seed = inside[layout]
+    targets.writers.metadata_xml(tmp_path / "metadata.xml")
+    outside.write_bytes(seeds[seed])
+    link = folder / name
+    link.parent.mkdir(parents=True)
+    link.symlink_to(outside)
+    read = targets.openpose.read if layout == "openpose" else open_dataset
+    with pytest.raises(PoseFormatError, match="a link out of the data's folder") as raised:
+        read(folder)
+    assert str(link) in str(raised.value)
