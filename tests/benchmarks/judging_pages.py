@@ -162,6 +162,11 @@ def compare(page: Any) -> Iterator[Step]:
 
 def robustness(page: Any) -> Iterator[Step]:
     """Use the Robustness page."""
+    page.locator(".st-key-figure_network_sees .js-plotly-plot").first.wait_for(timeout=READY_MS)
+    at_rest(page)
+    measure = page.get_by_role("button", name="Measure the")
+    if measure.count():
+        measure.click()
     page.locator(".st-key-figure_robustness_chart .js-plotly-plot").wait_for(timeout=READY_MS)
     yield "Protocol #2", press(page, "pick_protocol", "#2")
     yield "Protocol #1", press(page, "pick_protocol", "#1")
