@@ -216,7 +216,9 @@ def _opened(path: Path) -> Iterator[h5py.File]:
         raise PoseFormatError("is no HDF5 file, or cut short", file=path) from None
     try:
         yield file
-    except (OSError, RuntimeError, KeyError) as error:
+    except PoseFormatError:
+        raise
+    except (OSError, RuntimeError, LookupError, TypeError, ValueError) as error:
         raise PoseFormatError(f"is damaged ({error})", file=path) from None
     finally:
         file.close()

@@ -213,3 +213,13 @@ def test_a_link_out_of_a_folder_is_refused(layout, seeds, tmp_path):
     with pytest.raises(PoseFormatError, match="a link out of the data's folder") as raised:
         read(folder)
     assert str(link) in str(raised.value)
+
+
+def test_numbers_of_a_kind_that_no_machine_has_are_told(seeds, tmp_path):
+    # Found by the coverage-guided fuzzer: HDF5 can describe floats that NumPy lacks.
+    float64 = b"\x40\x00\x34\x0b\x00\x34\xff\x03\x00\x00"
+    data = seeds["h5 cameras"]
+    assert float64 in data
+    damaged = data.replace(float64, float64[:6] + b"\xff\xff\x00\x00")
+    with pytest.raises(PoseFormatError, match="is damaged"):
+        targets.TARGETS["h5 cameras"](tmp_path, damaged)
