@@ -137,7 +137,7 @@ def said(result: dict[str, float]) -> str:
 def ours(folder: Path, work: Path, batch: int, precision: str) -> tuple[Path, list[str], int]:
     """Our command, as a user gives it."""
     command = ["-m", "core", "train", "--data_dir", str(folder), "--ckpt", str(work / "runs"),
-               "--exp", f"b{batch}_{time.time_ns()}", "--train_batch", str(batch),
+               "--exp", f"b{batch}_{precision}", "--overwrite", "--train_batch", str(batch),
                "--precision", precision]  # fmt: skip
     return ROOT, command, batch
 
