@@ -118,11 +118,16 @@ def start_a_run(folder: Path, found: list[Watched]) -> None:
 
 
 def watch_runs(folder: Path, found: list[Watched]) -> None:
-    """Show the runs; again and again while one goes on."""
-    said = st.session_state.pop(run_cards.SAID, None)
-    if said:
-        st.error(frame.escape(said), icon=":material/error:")
-    say_what_starts(folder)
+    """Show the runs; again and again while one goes on.
+
+    What comes and goes is in containers of its own: a figure that changes its place on the page is
+    made anew, and a zoom in it is lost.
+    """
+    with st.container(key="training_said"):
+        said = st.session_state.pop(run_cards.SAID, None)
+        if said:
+            st.error(frame.escape(said), icon=":material/error:")
+        say_what_starts(folder)
     if not found:
         return
     shown = pick_runs(folder, found)
@@ -131,8 +136,9 @@ def watch_runs(folder: Path, found: list[Watched]) -> None:
         st.caption("Choose runs in the table: their curves are laid over each other.")
         return
     slots = slots_of(shown)
-    for run in shown:
-        run_cards.show(run, slots[run.name])
+    with st.container(key="training_shown"):
+        for run in shown:
+            run_cards.show(run, slots[run.name])
     show_curves([watch.curve(run, slots[run.name]) for run in shown])
     show_differences(shown)
 
@@ -295,9 +301,10 @@ def is_at_work(found: list[Watched]) -> bool:
 def follow() -> None:
     """Show the runs; the whole page once more when there are others, or work begins or ends."""
     now = watch.in_folder(folder)
-    watch_runs(folder, now)
+    # Before anything is drawn: curves that the whole page draws again at once would flicker.
     if seen_at_once(now) != seen_at_once(found) or is_at_work(now) != at_work:
         st.rerun()
+    watch_runs(folder, now)
 
 
 frame.show("Training")
@@ -307,7 +314,8 @@ found = watch.in_folder(folder)
 if found:
     with st.sidebar:
         pick_axes(found)
-start_a_run(folder, found)
+with st.container(key="training_top"):
+    start_a_run(folder, found)
 choice.write_address(choice.TRAINING)
 at_work = is_at_work(found)
 st.fragment(run_every=EVERY_S if at_work else None)(follow)()

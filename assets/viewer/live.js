@@ -40,7 +40,7 @@ export function live({ data, parentElement }) {
     element.className = "live-figure";
     element.setAttribute("role", "img");
     parentElement.append(element);
-    box = { element, watch: null, gone: false };
+    box = { element, watch: null, gone: false, drawn: Promise.resolve() };
     boxes.set(parentElement, box);
   }
   const figure = JSON.parse(data.figure);
@@ -48,20 +48,24 @@ export function live({ data, parentElement }) {
   element.setAttribute("aria-label", data.label);
   // The room is there before the figure is, so that nothing below it jumps.
   element.style.height = `${figure.layout.height}px`;
-  loadPlotly(data.plotly).then(async () => {
+  const draw = async () => {
     if (box.gone) return;
+    await loadPlotly(data.plotly);
     const layout = themed(figure.layout, readTheme(element));
     await window.Plotly.react(element, figure.data, layout, data.config);
     element.dataset.drawn = String(Number(element.dataset.drawn ?? 0) + 1);
     if (box.watch || box.gone) return;
     box.watch = new ResizeObserver(() => window.Plotly.Plots.resize(element));
     box.watch.observe(element);
-  });
+  };
+  // One after another, whatever became of the one before.
+  box.drawn = box.drawn.catch(() => null).then(draw);
   return () => {
     box.gone = true;
     box.watch?.disconnect();
-    window.Plotly?.purge(element);
     element.remove();
     boxes.delete(parentElement);
+    // Plotly trips over a figure that is taken away while it is drawn.
+    box.drawn.catch(() => null).then(() => window.Plotly?.purge(element));
   };
 }

@@ -270,7 +270,9 @@ export class ScenePanel {
     this.viewer.tip.show(lines, event.clientX, event.clientY);
   }
 
-  dispose() {
+  // Plotly trips over a scene that is taken away while it is drawn.
+  async dispose() {
+    await this.rendering?.catch(() => null);
     window.Plotly?.purge(this.plot);
   }
 }

@@ -168,6 +168,9 @@ def robustness(page: Any) -> Iterator[Step]:
     if measure.count():
         measure.click()
     page.locator(".st-key-figure_robustness_chart .js-plotly-plot").wait_for(timeout=READY_MS)
+    # The first point is drawn while the others are measured.
+    page.locator(".st-key-robustness_stop").wait_for(state="detached", timeout=READY_MS)
+    at_rest(page)
     yield "Protocol #2", press(page, "pick_protocol", "#2")
     yield "Protocol #1", press(page, "pick_protocol", "#1")
     yield "another frame", page.get_by_role("button", name="Another frame").click
