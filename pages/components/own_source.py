@@ -121,8 +121,8 @@ def _from_file() -> None:
         "one film.",
     )
     if files:
-        st.session_state["own_uploads"] = st.session_state.get("own_uploads", 0) + 1
-        _take(lambda: _take_uploads(files))
+        uploads = st.session_state.get("own_uploads", 0) + 1
+        _take(lambda: _take_uploads(files), own_uploads=uploads)
     with st.form("own_path", border=False):
         path = st.text_input(
             "or a path on this machine",
@@ -150,8 +150,7 @@ def _from_camera() -> None:
         "Stand so that the whole body is in the picture", key="own_camera", width=560
     )
     if shot is not None and shot.file_id != st.session_state.get("own_shot"):
-        st.session_state["own_shot"] = shot.file_id
-        _take(lambda: _take_uploads([shot]))
+        _take(lambda: _take_uploads([shot]), own_shot=shot.file_id)
 
 
 def _from_example() -> None:
@@ -210,8 +209,14 @@ def _watch_fetching() -> None:
         st.rerun()
 
 
-def _take(work: Callable[[], None]) -> None:
-    """Take something in; what is wrong with it is said at the top of the page."""
+def _take(work: Callable[[], None], **taken: object) -> None:
+    """Take something in; what is wrong with it is said at the top of the page.
+
+    Args:
+        work: reads it.
+        taken: what the session notes once it is read. A script that is interrupted meanwhile, by a
+            click elsewhere, notes nothing, and the next takes it again.
+    """
     st.session_state.pop(PROBLEM, None)
     try:
         with st.spinner("Reading…"):
@@ -219,6 +224,7 @@ def _take(work: Callable[[], None]) -> None:
     except PoseFormatError as error:
         st.session_state.pop(ASKED, None)
         st.session_state[PROBLEM] = str(error)
+    st.session_state.update(taken)
     st.rerun()
 
 
