@@ -11,7 +11,7 @@ from core.dataset import Dataset, in_paper_order
 from core.tables import ALL_FRAMES, AVERAGE
 from core.viz import robustness as figures
 from core.workflows import robustness
-from core.workflows.robustness_table import as_table, error_of, notes
+from core.workflows.robustness_table import as_table, error_of, names_of, notes
 from pages.components import choice, downloads, frame, jobs, loaders, pickers
 from pages.components import figure as figure_view
 
@@ -61,16 +61,6 @@ def pick_protocol() -> pickers.Protocol:
         "Both are measured. Lower is better.",
     )
     return 2 if asked == "2" else 1
-
-
-def names_of(specs: list[str], lifters: list[PoseLifter]) -> dict[str, str]:
-    """Call each checkpoint as the picker does, with what its file says that it lacks."""
-    names = {}
-    for spec, lifter in zip(specs, lifters, strict=True):
-        lacks = ", ".join(robustness.traits(lifter.checkpoint))
-        title = pickers.checkpoint_title(spec)
-        names[lifter.checkpoint.digest] = f"{title} ({lacks})" if lacks else title
-    return names
 
 
 def measured(setting: Setting, lifters: list[PoseLifter]) -> Robustness:
@@ -289,7 +279,7 @@ with frame.errors_shown():
         model = loaders.checkpoint(one)
         ready.setdefault(model.digest, (one, loaders.lifter(model, model.digest)))
     lifters = [lifter for _, lifter in ready.values()]
-    names = names_of([one for one, _ in ready.values()], lifters)
+    names = names_of([pickers.checkpoint_title(one) for one, _ in ready.values()], lifters)
     head = st.empty()
     st.caption(frame.escape(kind.meaning))
     turn = (0.6 + GOLDEN * st.session_state.get("example", 0)) % 1

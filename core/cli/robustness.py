@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.cli.arguments import Commands, WrongUseError, whole_number
@@ -12,6 +13,8 @@ from core.cli.judging import add_format, add_judged, add_split, open_judged, spl
 from core.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from core.workflows.robustness import Robustness
 
 FRAMES = 2000
@@ -47,7 +50,8 @@ def run(options: argparse.Namespace) -> int:
     from core.cli.statistics import with_statistics
     from core.workflows import robustness
     from core.workflows.lift import PoseLifter
-    from core.workflows.open import checkpoint_for, open_checkpoint
+    from core.workflows.open import checkpoint_for, open_checkpoint, told_apart
+    from core.workflows.robustness_table import names_of
 
     try:
         perturbation = robustness.perturbation_named(options.noise)
@@ -66,11 +70,12 @@ def run(options: argparse.Namespace) -> int:
         seed=options.seed,
         split=split_of(options),
     )
+    specs = list(dict.fromkeys(options.load or [checkpoint_for(source)]))
     lifters = [
         with_statistics(
             PoseLifter(open_checkpoint(spec), precision=options.precision), options.statistics
         )
-        for spec in dict.fromkeys(options.load or [checkpoint_for(source)])
+        for spec in specs
     ]
     with ProgressLine("measuring", "frames") as progress:
         found = robustness.measure(setting, lifters, progress=progress)
@@ -79,7 +84,12 @@ def run(options: argparse.Namespace) -> int:
     if options.format == "json":
         print(json.dumps(found.as_dict(), indent=1))
     else:
-        print(_report(found, options.format))
+        paths = [
+            str(Path(spec).parent / lifter.checkpoint.name)
+            for spec, lifter in zip(specs, lifters, strict=True)
+        ]
+        titles = told_apart(paths)
+        print(_report(found, names_of([titles[path] for path in paths], lifters), options.format))
     return 0
 
 
@@ -92,12 +102,12 @@ def _size(text: str) -> int | None:
         raise WrongUseError(f"--frames is a whole number above 0, or all, not {text!r}") from None
 
 
-def _report(found: Robustness, how: str) -> str:
+def _report(found: Robustness, names: Mapping[str, str], how: str) -> str:
     """Write the table, and what its figures mean where the format has a place for it."""
     from core import tables
     from core.workflows.robustness_table import as_table, notes
 
-    table = as_table(found)
+    table = as_table(found, names)
     if how == "csv":
         return tables.as_csv(table)
     if how == "text":

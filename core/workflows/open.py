@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import json
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -204,6 +204,26 @@ def checkpoint_for(source: str) -> str:
 def checkpoint_names() -> tuple[str, ...]:
     """Name the checkpoints that ship, without loading torch."""
     return tuple(path.stem for path in sorted(WEIGHTS.glob("*.safetensors"), reverse=True))
+
+
+def told_apart(specs: Iterable[str], *, least: int = 1) -> dict[str, str]:
+    """Shorten each path to its last parts, as many as no other one ends with.
+
+    Every run calls its checkpoints alike; what tells them apart is the folders that they are in.
+
+    Args:
+        specs: paths, or names.
+        least: parts to keep in any case.
+    """
+    parts = {spec: Path(spec).parts for spec in specs}
+    shown = {}
+    for spec, own in parts.items():
+        others = [other for name, other in parts.items() if name != spec]
+        kept = least
+        while kept < len(own) and any(own[-kept:] == other[-kept:] for other in others):
+            kept += 1
+        shown[spec] = Path(*own[-kept:]).as_posix()
+    return shown
 
 
 def recognise(path: str | Path) -> Layout:

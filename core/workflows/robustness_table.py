@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from core.tables import ALL_FRAMES, AVERAGE, Cell, Table
-from core.workflows.lift import Protocol
+from core.workflows.lift import PoseLifter, Protocol
 from core.workflows.results import PROTOCOLS
-from core.workflows.robustness import Point, Robustness
+from core.workflows.robustness import Point, Robustness, traits
 
 MOVED = "Joints moved by (px)"
 
 
 def as_table(
     found: Robustness,
-    names: Mapping[str, str] | None = None,
+    names: Mapping[str, str],
     *,
     protocols: tuple[Protocol, ...] = PROTOCOLS,
 ) -> Table:
@@ -22,7 +22,7 @@ def as_table(
 
     Args:
         found: points, perhaps not all of them.
-        names: checkpoint's digest -> what to call it; its own name where there is none.
+        names: what to call each checkpoint, see `names_of`.
         protocols: in this order.
     """
     setting = found.setting
@@ -31,7 +31,7 @@ def as_table(
     rows: list[tuple[Cell, ...]] = []
     for lifter in found.lifters:
         checkpoint = lifter.checkpoint
-        name = (names or {}).get(checkpoint.digest, checkpoint.name)
+        name = names[checkpoint.digest]
         by_level = {point.level: point for point in found.of(lifter)}
         points = [by_level.get(level) for level in setting.levels]
         for protocol in protocols:
@@ -46,6 +46,15 @@ def as_table(
         rows.append(("", "", MOVED, *(of_level.get(level, "") for level in setting.levels)))
     levels = (setting.perturbation.shown(level) for level in setting.levels)
     return Table(("Checkpoint (mm)", "Protocol", "Action", *levels), tuple(rows), words=3)
+
+
+def names_of(titles: Sequence[str], lifters: Sequence[PoseLifter]) -> dict[str, str]:
+    """Call each checkpoint, by its digest, by its title and what its file says that it lacks."""
+    names = {}
+    for title, lifter in zip(titles, lifters, strict=True):
+        lacks = ", ".join(traits(lifter.checkpoint))
+        names[lifter.checkpoint.digest] = f"{title} ({lacks})" if lacks else title
+    return names
 
 
 def error_of(point: Point, protocol: Protocol, action: str) -> float:

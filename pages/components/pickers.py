@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -51,17 +52,17 @@ def path_typed(text: str) -> Path:
         return path.absolute()
 
 
-def name_of_path(spec: str) -> str:
-    """Shorten a path to what tells it apart in a list."""
-    path = Path(spec)
-    return f"{path.parent.name}/{path.name}" if path.parent.name else path.name
+def name_of_path(spec: str, beside: Iterable[str] = ()) -> str:
+    """Shorten a path to its folder and name, or to more where another one `beside` has those."""
+    return opening.told_apart([*beside, spec], least=2)[spec]
 
 
 def checkpoint_title(spec: str) -> str:
     """Call a checkpoint as the picker does."""
     if spec == SUITED:
         return "Suited to the 2D input"
-    return CHECKPOINT_TITLES.get(spec) or name_of_path(spec)
+    opened = st.session_state.get(loaders.CHECKPOINTS_OPENED, {})
+    return CHECKPOINT_TITLES.get(spec) or name_of_path(spec, opened)
 
 
 def pick() -> Selection:

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from core import checkpoint
+from core.model import Lifter, LifterConfig
 from core.perturbation import PERTURBATIONS
 from core.workflows.lift import PoseLifter
 from core.workflows.open import open_checkpoint, open_dataset
 from core.workflows.robustness import Setting, measure
 from tests.cli.conftest import one_line
+from tests.toys import toy_checkpoint
 
 
 @pytest.fixture
@@ -78,3 +81,15 @@ def test_several_checkpoints_stand_in_one_table(run, asked) -> None:
 )
 def test_wrong_use_is_one_line(run, asked, wrong, said) -> None:
     assert said in one_line(run(*asked, *wrong))
+
+
+def test_checkpoints_of_one_name_are_told_apart_by_folders(run, toys, tmp_path, asked) -> None:
+    for run_of, width in (("one", 8), ("two", 16)):
+        (tmp_path / run_of).mkdir()
+        config = LifterConfig(linear_size=width, num_stage=1)
+        made = toy_checkpoint(config=config, state=Lifter(config).state_dict())
+        checkpoint.save(tmp_path / run_of / "best.safetensors", made)
+    both = [tmp_path / run_of / "best.safetensors" for run_of in ("one", "two")]
+    said = run(*asked[:3], "--load", *both, "--levels", "0", "--format", "csv")
+    names = {row["Checkpoint (mm)"] for row in csv.DictReader(said.out.splitlines())}
+    assert names - {""} == {"one/best", "two/best"}

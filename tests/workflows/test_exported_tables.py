@@ -68,7 +68,8 @@ def made(folder: Path) -> dict[str, tuple[Table, list[str]]]:
         setting = robustness.Setting(gaps, "gt", kind, kind.levels)
         measured = robustness.measure(setting, [lifter], store=store)
         notes = robustness_table.notes(measured)
-        tables[f"Robustness, {kind.name}"] = robustness_table.as_table(measured), notes
+        names = robustness_table.names_of(["Mine & yours"], [lifter])
+        tables[f"Robustness, {kind.name}"] = robustness_table.as_table(measured, names), notes
     return tables
 
 

@@ -20,6 +20,7 @@ from core.workflows.open import (
     open_checkpoint,
     open_dataset,
     recognise,
+    told_apart,
 )
 from tests.toys import toy_checkpoint, toy_dataset
 
@@ -144,6 +145,20 @@ def test_checkpoints_that_ship_open_by_name():
     assert checkpoint_names() == tuple(checkpoint.shipped())
     for name in checkpoint_names():
         assert open_checkpoint(name).input_statistics is not None
+
+
+@pytest.mark.parametrize(
+    ("paths", "least", "shown"),
+    [
+        (["gt", "runs/a/best.st"], 1, ["gt", "best.st"]),
+        (["gt", "runs/a/best.st"], 2, ["gt", "a/best.st"]),
+        (["r/a/seed_0/best.st", "r/b/seed_0/best.st"], 1, ["a/seed_0/best.st", "b/seed_0/best.st"]),
+        (["r/a/best.st", "r/b/best.st", "r/b/last.st"], 1, ["a/best.st", "b/best.st", "last.st"]),
+        (["/best.st", "best.st", "a/best.st"], 1, ["/best.st", "best.st", "a/best.st"]),
+    ],
+)
+def test_paths_are_as_short_as_can_be_told_apart(paths, least, shown):
+    assert list(told_apart(paths, least=least).values()) == shown
 
 
 def test_a_wrong_checkpoint_is_told(tmp_path):

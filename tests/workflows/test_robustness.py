@@ -25,7 +25,7 @@ from core.workflows.robustness import (
     measure,
     traits,
 )
-from core.workflows.robustness_table import MOVED, as_table, notes
+from core.workflows.robustness_table import MOVED, as_table, names_of, notes
 from tests.toys import toy_checkpoint, toy_dataset
 
 GAUSSIAN = PERTURBATIONS["gaussian"]
@@ -273,10 +273,11 @@ def test_the_table_has_a_row_for_each_action_and_agrees_with_the_points(store: S
 def test_a_level_that_is_not_measured_is_an_empty_cell(store: Store) -> None:
     lifter = PoseLifter(toy_checkpoint())
     measure(toy(levels=(10.0,)), [lifter], store=store)
-    rows = as_table(kept(toy(), [lifter], store=store)).rows
+    names = names_of(["Mine"], [lifter])
+    rows = as_table(kept(toy(), [lifter], store=store), names).rows
     assert rows[0][3] == rows[0][5] == ""
     assert isinstance(rows[0][4], float)
-    nothing = as_table(kept(toy(seed=5), [lifter], store=store))
+    nothing = as_table(kept(toy(seed=5), [lifter], store=store), names)
     assert AVERAGE in nothing.rows[0]
 
 
