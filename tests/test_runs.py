@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from core import runs
+from core import run_log, runs
 from core.errors import PoseFormatError
 from core.processes import Process, this_process
-from core.runs import Epoch, Log, Run, Step
+from core.run_log import Epoch, Log, Step
+from core.runs import Run
 
 
 def made(folder: Path, **fields: object) -> Run:
@@ -63,19 +64,19 @@ def test_what_is_written_of_a_run_is_read(tmp_path: Path) -> None:
 
 def test_what_is_logged_is_read_in_order(tmp_path: Path) -> None:
     for line in (step(5), epoch(1), step(15, 2), epoch(2, None)):
-        runs.append(tmp_path, line)
-    log = runs.read_log(tmp_path)
+        run_log.append(tmp_path, line)
+    log = run_log.read_log(tmp_path)
     assert log == Log((step(5), step(15, 2)), (epoch(1), epoch(2, None)))
     assert log.last == epoch(2, None)
     assert log.best == epoch(1)
 
 
 def test_a_line_that_a_crash_cut_off_is_left_out(tmp_path: Path) -> None:
-    runs.append(tmp_path, step(5))
-    with (tmp_path / runs.LOG).open("a") as file:
+    run_log.append(tmp_path, step(5))
+    with (tmp_path / run_log.LOG).open("a") as file:
         file.write('{"kind": "step", "time": 1')
-    assert runs.read_log(tmp_path).steps == (step(5),)
-    assert runs.read_log(tmp_path / "nowhere") == Log()
+    assert run_log.read_log(tmp_path).steps == (step(5),)
+    assert run_log.read_log(tmp_path / "nowhere") == Log()
 
 
 WHOLE = {"time": 1, "epoch": 1, "step": 1, "loss": 1, "lr": 1, "samples_per_s": 1}
@@ -96,44 +97,44 @@ WHOLE = {"time": 1, "epoch": 1, "step": 1, "loss": 1, "lr": 1, "samples_per_s": 
     ],
 )
 def test_foreign_lines_are_left_out_and_counted(tmp_path: Path, line: str) -> None:
-    runs.append(tmp_path, step(5))
-    with (tmp_path / runs.LOG).open("a") as file:
+    run_log.append(tmp_path, step(5))
+    with (tmp_path / run_log.LOG).open("a") as file:
         file.write(f"{line}\n")
-    runs.append(tmp_path, epoch(1))
-    with (tmp_path / runs.LOG).open("a") as file:
+    run_log.append(tmp_path, epoch(1))
+    with (tmp_path / run_log.LOG).open("a") as file:
         file.write('{"kind": "st')
-    assert runs.read_log(tmp_path) == Log((step(5),), (epoch(1),), skipped=1)
+    assert run_log.read_log(tmp_path) == Log((step(5),), (epoch(1),), skipped=1)
 
 
 def test_a_log_that_grows_is_read_on_and_one_that_was_cut_anew(tmp_path: Path) -> None:
-    follower = runs.LogFollower(tmp_path)
+    follower = run_log.LogFollower(tmp_path)
     assert follower.read() == Log(), "there is none yet"
-    runs.append(tmp_path, step(5))
+    run_log.append(tmp_path, step(5))
     assert follower.read() == Log((step(5),))
-    with (tmp_path / runs.LOG).open("a") as file:
+    with (tmp_path / run_log.LOG).open("a") as file:
         file.write("broken\n")
         file.write('{"kind": "st')
     assert follower.read() == Log((step(5),), skipped=1)
-    with (tmp_path / runs.LOG).open("a") as file:
+    with (tmp_path / run_log.LOG).open("a") as file:
         file.write('ory"}\n')
-    runs.append(tmp_path, epoch(1))
-    runs.append(tmp_path, step(15, 2))
+    run_log.append(tmp_path, epoch(1))
+    run_log.append(tmp_path, step(15, 2))
     known = follower.read()
     assert known == Log((step(5), step(15, 2)), (epoch(1),), skipped=2)
-    assert known == runs.read_log(tmp_path)
+    assert known == run_log.read_log(tmp_path)
     assert follower.read() is known, "nothing new"
-    runs.cut(tmp_path, 10, 1)
-    runs.append(tmp_path, step(11, 2))
+    run_log.cut(tmp_path, 10, 1)
+    run_log.append(tmp_path, step(11, 2))
     cut = Log((step(5), step(11, 2)), (epoch(1),), skipped=1)
-    assert follower.read() == runs.read_log(tmp_path) == cut
+    assert follower.read() == run_log.read_log(tmp_path) == cut
 
 
 def test_an_epoch_that_was_told_of_but_not_kept_is_told_once(tmp_path: Path) -> None:
     for line in (epoch(1), step(19, 2), epoch(2)):
-        runs.append(tmp_path, line)
-    runs.cut(tmp_path, runs.read_log(tmp_path).epochs[-1].step, 1)
-    assert [e.epoch for e in runs.read_log(tmp_path).epochs] == [1]
-    assert len(runs.read_log(tmp_path).steps) == 1
+        run_log.append(tmp_path, line)
+    run_log.cut(tmp_path, run_log.read_log(tmp_path).epochs[-1].step, 1)
+    assert [e.epoch for e in run_log.read_log(tmp_path).epochs] == [1]
+    assert len(run_log.read_log(tmp_path).steps) == 1
 
 
 def test_a_log_cut_at_a_step_goes_on_as_if_nothing_had_come_after(tmp_path: Path) -> None:
@@ -141,20 +142,20 @@ def test_a_log_cut_at_a_step_goes_on_as_if_nothing_had_come_after(tmp_path: Path
     for folder in (whole, cut):
         folder.mkdir()
         for line in (step(5), epoch(1)):
-            runs.append(folder, line)
+            run_log.append(folder, line)
     for line in (step(15, 2), epoch(2)):
-        runs.append(cut, line)
-    runs.cut(cut, 10, 1)
-    for name in (runs.LOG, runs.TABLE):
+        run_log.append(cut, line)
+    run_log.cut(cut, 10, 1)
+    for name in (run_log.LOG, run_log.TABLE):
         assert (whole / name).read_bytes() == (cut / name).read_bytes()
-    runs.append(cut, epoch(2))
-    assert [e.epoch for e in runs.read_log(cut).epochs] == [1, 2]
+    run_log.append(cut, epoch(2))
+    assert [e.epoch for e in run_log.read_log(cut).epochs] == [1, 2]
 
 
 def test_the_table_has_a_row_an_epoch_and_a_column_an_action(tmp_path: Path) -> None:
     for line in (step(5), epoch(1), epoch(2, None)):
-        runs.append(tmp_path, line)
-    rows = list(csv.DictReader((tmp_path / runs.TABLE).open()))
+        run_log.append(tmp_path, line)
+    rows = list(csv.DictReader((tmp_path / run_log.TABLE).open()))
     assert [row["epoch"] for row in rows] == ["1", "2"]
     assert [row["test_mpjpe_mm"] for row in rows] == ["70.0", ""]
     assert rows[0]["test_mpjpe_mm run, fast"] == "71.0"
@@ -163,9 +164,9 @@ def test_the_table_has_a_row_an_epoch_and_a_column_an_action(tmp_path: Path) -> 
 def test_the_time_left_follows_from_the_latest_speed(tmp_path: Path) -> None:
     run = made(tmp_path)
     log = Log((step(5),), (epoch(1),))
-    assert log.seconds_left(run) == pytest.approx(2 * 640 / 800.0)
-    assert Log().seconds_left(run) is None
-    assert log.seconds_left(dataclasses.replace(run, steps_per_epoch=0)) is None
+    assert run.seconds_left(log) == pytest.approx(2 * 640 / 800.0)
+    assert run.seconds_left(Log()) is None
+    assert dataclasses.replace(run, steps_per_epoch=0).seconds_left(log) is None
 
 
 def test_runs_are_found_in_folders_the_latest_first_and_broken_ones_left(tmp_path: Path) -> None:

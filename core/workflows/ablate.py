@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from core import runs
+from core import run_log, runs
 from core.errors import PoseFormatError
 from core.runs import Run
 from core.tables import Cell, Table
@@ -162,7 +162,7 @@ def _row(variant: Variant, found: Sequence[Run], base: float | None) -> tuple[Ce
     if not found:
         return (variant.title, *[""] * 7)
     weights = _weights(found[0])
-    logs = [runs.read_log(known.folder) for known in found if known.state == "done"]
+    logs = [run_log.read_log(known.folder) for known in found if known.state == "done"]
     last = [log.epochs[-1] for log in logs if log.epochs]
     tested = [e.test_mpjpe_mm for e in last if e.test_mpjpe_mm is not None]
     if not tested:

@@ -16,11 +16,12 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
-from core import checkpoint, runs
+from core import checkpoint, run_log, runs
 from core.checkpoint import Checkpoint
 from core.errors import PoseFormatError
 from core.normalization import Statistics
-from core.runs import BEST, LAST, STATE, Epoch, Run, Step
+from core.run_log import Epoch, Step
+from core.runs import BEST, LAST, STATE, Run
 from core.training import Progress, Training
 from core.whole_file import write_whole
 
@@ -80,13 +81,13 @@ class RunFolder:
             ) from None
         try:
             if resumed_at is None:
-                for name in (runs.LOG, runs.TABLE, STATE, LAST, BEST, LAST_PTH, BEST_PTH):
+                for name in (run_log.LOG, run_log.TABLE, STATE, LAST, BEST, LAST_PTH, BEST_PTH):
                     (self.folder / name).unlink(missing_ok=True)
                 for old in self.folder.glob(f"{EVENTS}*"):
                     old.unlink()
             else:
-                runs.cut(self.folder, *resumed_at)
-                best = runs.read_log(self.folder).best
+                run_log.cut(self.folder, *resumed_at)
+                best = run_log.read_log(self.folder).best
                 if best is not None and best.test_mpjpe_mm is not None:
                     self.best_mm = best.test_mpjpe_mm
             if self.tensorboard:
@@ -127,11 +128,11 @@ class RunFolder:
                 by_action=dict(progress.by_action),
             )
         try:
-            runs.append(self.folder, line)
+            run_log.append(self.folder, line)
             if self._events is not None:
                 _add_events(self._events, line)
         except OSError as error:
-            raise _not_written(self.folder / runs.LOG, error) from None
+            raise _not_written(self.folder / run_log.LOG, error) from None
 
     def keep_epoch(self, reached: Checkpoint, progress: Progress) -> None:
         """Write the checkpoints of an epoch: the last, and the best where it is the best.

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from core import checkpoint, runs
+from core import checkpoint, run_log, runs
 from core.checkpoint import Checkpoint
 from core.errors import PoseFormatError
 from core.processes import this_process
@@ -358,7 +358,7 @@ def _record(run: TrainingRun, device: torch.device, saved: Saved | None) -> Run:
 def _trained_s(earlier: Run) -> float:
     """Measure how long a run's last stretch took, by its log where it was killed."""
     begun = earlier.stretch
-    last = runs.read_log(earlier.folder).last
+    last = run_log.read_log(earlier.folder).last
     ended = earlier.ended or (begun if last is None else last.time)
     return max(0.0, ended - begun)
 

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core import runs
-from core.runs import Log, Run
+from core import run_log, runs
+from core.run_log import Log
+from core.runs import Run
 from core.viz.training import Curve
 
 # Epochs whose durations tell how long the rest takes.
@@ -62,7 +63,7 @@ class Watched:
             return None
         ends = [epoch.time for epoch in self.log.epochs[-RECENT - 1 :]]
         if len(ends) < 4:
-            return self.log.seconds_left(self.run)
+            return self.run.seconds_left(self.log)
         # The median: the pause between a stop and a resume lies between two of them, too.
         took = [after - before for before, after in pairwise(ends)]
         return (self.run.epochs - last.step / self.run.steps_per_epoch) * statistics.median(took)
@@ -77,9 +78,9 @@ def in_folder(folder: Path) -> list[Watched]:
 
 
 @lru_cache(maxsize=256)
-def _follower(folder: Path) -> runs.LogFollower:
+def _follower(folder: Path) -> run_log.LogFollower:
     """Keep one reader for each log: people look every few seconds, and logs grow long."""
-    return runs.LogFollower(folder)
+    return run_log.LogFollower(folder)
 
 
 def name_in(folder: Path, run_folder: Path) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core import runs
+from core import run_log, runs
 from core.errors import PoseFormatError
 from core.viz.training import run_color
 from core.workflows import launch
@@ -138,7 +138,7 @@ def details(watched: Watched) -> None:
     """Show how a run was started, where it is, what it said, and its files."""
     run = watched.run
     with st.container(horizontal=True, gap="small"):
-        table = run.folder / runs.TABLE
+        table = run.folder / run_log.TABLE
         if table.is_file():
             st.download_button(
                 "Log, CSV",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from core import runs
+from core import run_log, runs
 from core.formats import dataset_file
 from tests.browser.test_app import APP, READY_MS, link, picker, wait_for_drawing
 from tests.workflows.test_train import made
@@ -79,7 +79,7 @@ def test_a_run_is_started_watched_stopped_resumed_and_opened(
     page.get_by_role("button", name="Resume").wait_for(timeout=READY_MS)
     (run,) = runs.find_runs(folder)
     assert run.status == "stopped"
-    done = len(runs.read_log(run.folder).epochs)
+    done = len(run_log.read_log(run.folder).epochs)
 
     page.get_by_role("button", name="Resume").click()
     wait_for_points(page, done)

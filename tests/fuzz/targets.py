@@ -16,7 +16,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from core import checkpoint, processes, runs
+from core import checkpoint, processes, run_log, runs
 from core.dataset import Dataset
 from core.errors import PoseFormatError
 from core.formats import (
@@ -121,8 +121,8 @@ def run_folder(folder: Path, data: bytes) -> object:
     """Read a run's description and its log; the two are parted by a zero byte."""
     said, _, log = data.partition(b"\0")
     _put(folder, runs.RUN, said)
-    _put(folder, runs.LOG, log)
-    runs.read_log(folder)
+    _put(folder, run_log.LOG, log)
+    run_log.read_log(folder)
     return runs.find_runs(folder), runs.read_run(folder)
 
 
@@ -204,7 +204,7 @@ def seeds(folder: Path) -> dict[str, bytes]:
     clip = detection_writers.clip("COCO-17", pixels)
     run = runs.Run(folder, "done", process=processes.this_process())
     runs.write_run(run)
-    runs.append(folder, runs.Step(1.0, 1, 1, 0.5, 1e-3, 100.0))
+    run_log.append(folder, run_log.Step(1.0, 1, 1, 0.5, 1e-3, 100.0))
     h5 = io.BytesIO()
     with h5py.File(h5, "w") as file:
         file["3D_positions"] = world.reshape(3, 96).T
@@ -252,7 +252,9 @@ def seeds(folder: Path) -> dict[str, bytes]:
         "detections npz": saved_by(np.savez, points=clip.astype(np.float32)),
         "checkpoint": ours.read_bytes(),
         "torch checkpoint": torchs.read_bytes(),
-        "run folder": (folder / runs.RUN).read_bytes() + b"\0" + (folder / runs.LOG).read_bytes(),
+        "run folder": b"\0".join(
+            (folder / name).read_bytes() for name in (runs.RUN, run_log.LOG)
+        ),
         "info npz": saved_by(np.savez, positions=pixels.astype(np.float32)),
         "info json": coco.encode(),
         "info safetensors": (folder / "toy.safetensors").read_bytes(),

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import checkpoint, runs
+from core import checkpoint, run_log, runs
 from core.formats import dataset_file
 from core.processes import Process, this_process
-from core.runs import Epoch, Run, Step
+from core.run_log import Epoch, Step
+from core.runs import Run
 from core.workflows import launch
 from tests.pages.test_pages import ROOT, assert_fine, chosen
 from tests.toys import toy_checkpoint, toy_dataset
@@ -30,10 +31,10 @@ def made(folder: Path, state: Any = "done", epochs: int = 3, **fields: Any) -> P
     }  # fmt: skip
     runs.write_run(Run(folder, state, **{**known, **fields}))
     for n in range(1, epochs + 1):
-        runs.append(folder, Step(1e9 + n, n, 10 * n - 5, 0.2, 1e-3, 640.0))
+        run_log.append(folder, Step(1e9 + n, n, 10 * n - 5, 0.2, 1e-3, 640.0))
         by_action = {"Walking": 50.0 - n, "Eating": 60.0 - n}
         end = Epoch(1e9 + n, n, 10 * n, 0.1, 1e-3, 640.0, 90.0 - n, by_action=by_action)
-        runs.append(folder, end)
+        run_log.append(folder, end)
     return folder
 
 
@@ -150,7 +151,7 @@ def test_a_killed_run_that_kept_nothing_is_not_offered_to_be_resumed(folder: Pat
 
 
 def test_broken_and_foreign_lines_are_left_out_and_said(folder: Path) -> None:
-    log = made(folder / "mine") / runs.LOG
+    log = made(folder / "mine") / run_log.LOG
     log.write_text("{broken\n[]\n" + log.read_text() + '{"kind": "epoch", "lo')
     app = training(folder)
     assert_fine(app)

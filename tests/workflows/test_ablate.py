@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core import runs
+from core import run_log
 from core.dataset import Dataset
 from core.errors import PoseFormatError
 from core.training import Training
@@ -87,7 +87,7 @@ def test_the_table_has_mean_spread_and_difference(tmp_path: Path, data: Dataset)
     wanted = ablation(tmp_path, "full", "no_dropout")
     list(ablate(wanted))
     full, other = table(wanted).rows
-    logs = [runs.read_log(tmp_path / "full" / f"seed_{seed}") for seed in (0, 1)]
+    logs = [run_log.read_log(tmp_path / "full" / f"seed_{seed}") for seed in (0, 1)]
     one, two = (log.epochs[-1].test_mpjpe_mm or 0.0 for log in logs)
     assert full[2] == 2
     assert full[3] == pytest.approx((one + two) / 2)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from core import runs
+from core import run_log, runs
 from core.errors import PoseFormatError
 from core.formats import dataset_file
 from core.processes import this_process
@@ -261,7 +261,7 @@ def at_work(folder: Path) -> bool:
 
 
 def epochs_of(folder: Path) -> int:
-    return len(runs.read_log(folder).epochs)
+    return len(run_log.read_log(folder).epochs)
 
 
 def test_a_real_run_is_killed_resumed_and_stopped(

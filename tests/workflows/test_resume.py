@@ -14,12 +14,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from core import checkpoint, runs
+from core import checkpoint, run_log, runs
 from core.dataset import Dataset
 from core.errors import PoseFormatError
 from core.formats import dataset_file, reimplementation_checkpoint
 from core.processes import Process
-from core.runs import BEST, LAST, STATE, read_log, read_run
+from core.run_log import read_log
+from core.runs import BEST, LAST, STATE, read_run
 from core.workflows import train as workflow
 from core.workflows.recipes import recipe
 from core.workflows.train import TrainingRun, resumption, train
@@ -94,7 +95,7 @@ def test_a_stop_that_a_page_asks_for_reaches_a_run(
     assert read_run(folder).state == "stopped"
 
 
-@pytest.mark.parametrize("file", [STATE, LAST, runs.LOG])
+@pytest.mark.parametrize("file", [STATE, LAST, run_log.LOG])
 def test_a_full_disk_ends_a_run_with_one_sentence_and_the_last_good_state(
     tmp_path: Path, whole: tuple[object, ...], monkeypatch: pytest.MonkeyPatch, file: str
 ) -> None:

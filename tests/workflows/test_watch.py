@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core import runs
+from core import run_log, runs
 from core.processes import this_process
-from core.runs import Epoch, Run, Step
+from core.run_log import Epoch, Step
+from core.runs import Run
 from core.workflows import watch
 
 
@@ -21,8 +22,8 @@ def made(folder: Path, epochs: int = 0, **fields: Any) -> Path:
                              "steps_per_epoch": 100, "samples": 6400, "started": 1.0}  # fmt: skip
     runs.write_run(Run(folder, **{**known, **fields}))
     for n in range(1, epochs + 1):
-        runs.append(folder, Step(30.0 * n - 9, n, 100 * n - 50, 0.2, 1e-3, 640.0))
-        runs.append(
+        run_log.append(folder, Step(30.0 * n - 9, n, 100 * n - 50, 0.2, 1e-3, 640.0))
+        run_log.append(
             folder,
             Epoch(30.0 * n, n, 100 * n, 0.1, 1e-3, 640.0, 100.0 - n, 80.0 - n, 70.0 - n,
                   {"Walking": 50.0 - n}),
@@ -60,7 +61,7 @@ def test_the_time_left_counts_the_tests_between_epochs_too(tmp_path: Path) -> No
 def test_the_time_left_forgets_the_pause_before_a_resume(tmp_path: Path) -> None:
     folder = made(tmp_path / "a", 4)
     for n in (5, 6):
-        runs.append(folder, Epoch(90_000 + 30.0 * n, n, 100 * n, 0.1, 1e-3, 640.0, 95.0))
+        run_log.append(folder, Epoch(90_000 + 30.0 * n, n, 100 * n, 0.1, 1e-3, 640.0, 95.0))
     assert only(folder).seconds_left == pytest.approx(4 * 30)
 
 
@@ -74,7 +75,7 @@ def test_a_run_that_does_not_go_on_has_no_time_left(tmp_path: Path) -> None:
 
 def test_a_curve_holds_what_the_log_tells(tmp_path: Path) -> None:
     folder = made(tmp_path / "a", 3)
-    runs.append(folder, Epoch(100.0, 4, 400, 0.1, 1e-3, 640.0))
+    run_log.append(folder, Epoch(100.0, 4, 400, 0.1, 1e-3, 640.0))
     curve = watch.curve(only(folder), slot=2)
     assert (curve.name, curve.slot, curve.steps_per_epoch) == ("a", 2, 100)
     np.testing.assert_array_equal(curve.step, [50, 150, 250])
