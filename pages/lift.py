@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from core.errors import PoseFormatError
 from core.viz.own import preview
 from core.workflows import export, own
 from core.workflows.own import Material, UndecidedLayoutError
@@ -20,23 +21,27 @@ if TYPE_CHECKING:
 RECOGNISED = "as recognised"
 
 
-def pick_layout(material: Material) -> str | None:
-    """Ask for the layout where the data doesn't tell it; None leaves it to the data."""
+def pick_layout(material: Material) -> tuple[Material, str]:
+    """Ask for the layout where the data doesn't tell it, and let it be overridden where it does.
+
+    Returns:
+        The material in the layout that was picked, and what is doubtful about that.
+    """
     found = material.detections
     if found is None:
-        return None
+        return material, ""
     try:
         recognised = found.layout()
     except UndecidedLayoutError as error:
-        st.warning(
-            "These numbers fit more than one layout, and the poses don't tell which. Choose by the "
-            "preview: knees must be at the knees."
+        asked = st.radio("Layout", list(error.choices), index=0, key="own_layout_asked")
+        doubt = (
+            "These numbers fit more than one layout, and the poses don't tell which. Choose "
+            "one in the sidebar by the preview: knees must be at the knees."
         )
-        choices = list(error.choices)
-        return st.radio("Layout", choices, index=0, key="own_layout_asked")
+        return own.taken_as(material, asked), doubt
     same = [name for name in found.layouts_of_same_length() if name != recognised.name]
     if not same:
-        return None
+        return material, ""
     chosen = st.selectbox(
         "Layout",
         [RECOGNISED, *same],
@@ -44,7 +49,14 @@ def pick_layout(material: Material) -> str | None:
         key="own_layout",
         help="Which point comes when. It is told from the data; the preview shows it.",
     )
-    return None if chosen == RECOGNISED else chosen
+    if chosen == RECOGNISED:
+        return material, ""
+    try:
+        found.layout(chosen)
+    except PoseFormatError as error:
+        doubt = f"You chose {chosen}, but {error.problem}. They are taken so all the same."
+        return own.taken_as(material, chosen), doubt
+    return own.taken_as(material, chosen), ""
 
 
 def pick_size(material: Material) -> Material:
@@ -137,41 +149,42 @@ def pick_options(frames: int, framing: str) -> Options:
     )
 
 
-def show_preview(material: Material, layout: str | None, picked: int) -> None:
+def show_preview(material: Material, picked: int, *, expanded: bool = False) -> None:
     """Show everybody in one frame with every point's name; a click picks somebody."""
     found = material.detections
     if found is None:
         return
-    known = found.layout(layout)
-    tracks = found.tracks
-    shown = own.clearest_frame(found, picked)
-    people = [track.points(found.frames)[shown] for track in tracks]
-    figure = preview(
-        people,
-        known.points,
-        [(int(a), int(b)) for a, b in known.bones],
-        picked=picked,
-        pictures=material.pictures,
-        size_px=material.size_px,
-        frame=shown,
-    )
-    event: Any = st.plotly_chart(
-        figure, key="own_preview", on_select="rerun", selection_mode="points",
-        config={"displayModeBar": False},
-    )  # fmt: skip
-    st.caption(
-        f"{found.writer}, {known.name}, frame {shown + 1:,}. Left is blue, right is orange; hover "
-        "for a point's name."
-    )
-    points = event.selection.points if event else []
-    if points and len(tracks) > 1:
-        clicked = points[0].get("customdata")
-        clicked = clicked[0] if isinstance(clicked, list) else clicked
-        if isinstance(clicked, int) and clicked != picked:
-            # The picker is drawn already: it takes the click at the next run.
-            st.session_state.pop(own_source.PERSON)
-            st.session_state[own_source.CLICKED] = clicked
-            st.rerun()
+    with st.expander("Who, and which point is which", expanded=expanded or len(found.tracks) > 1):
+        known = found.layout()
+        tracks = found.tracks
+        shown = own.clearest_frame(found, picked)
+        people = [track.points(found.frames)[shown] for track in tracks]
+        figure = preview(
+            people,
+            known.points,
+            [(int(a), int(b)) for a, b in known.bones],
+            picked=picked,
+            pictures=material.pictures,
+            size_px=material.size_px,
+            frame=shown,
+        )
+        event: Any = st.plotly_chart(
+            figure, key="own_preview", on_select="rerun", selection_mode="points",
+            config={"displayModeBar": False},
+        )  # fmt: skip
+        st.caption(
+            f"{found.writer}, {known.name}, frame {shown + 1:,}. Left is blue, right is orange; "
+            "hover for a point's name."
+        )
+        points = event.selection.points if event else []
+        if points and len(tracks) > 1:
+            clicked = points[0].get("customdata")
+            clicked = clicked[0] if isinstance(clicked, list) else clicked
+            if isinstance(clicked, int) and clicked != picked:
+                # The picker is drawn already: it takes the click at the next run.
+                st.session_state.pop(own_source.PERSON)
+                st.session_state[own_source.CLICKED] = clicked
+                st.rerun()
 
 
 def show_result(material: Material, sequence: PoseSequence, options: Options, spec: str) -> None:
@@ -180,13 +193,17 @@ def show_result(material: Material, sequence: PoseSequence, options: Options, sp
     lifter = loaders.lifter(model, model.digest)
     prediction = predict(lifter, sequence, options, size_px=material.size_px)
     lifted = own.as_recording(material, prediction, own.lifted_with(lifter, material))
-    for warning in prediction.warnings:
-        st.warning(frame.escape(warning), icon=":material/warning:")
-    if not (len(prediction.poses) - prediction.empty):
-        st.warning(
+    warnings = [frame.escape(warning) for warning in prediction.warnings]
+    nothing = len(prediction.poses) == prediction.empty
+    if nothing:
+        warnings.append(
             "No frame has all the joints that the network needs: hips, shoulders, arms and legs "
             "must be in the 2D, and hips and shoulders must be seen."
         )
+    if warnings:
+        # One box for all: each of its own would push the figure off the screen.
+        st.warning("\n\n".join(warnings), icon=":material/warning:")
+    if nothing:
         return
     what = own.shown(material, lifted, prediction)
     start = choice.frame_to_show(len(sequence), f"own/{sequence.digest}")
@@ -224,20 +241,22 @@ with st.sidebar:
 with frame.errors_shown():
     with st.sidebar:
         spec = pickers.suited(pickers.pick_checkpoint(), "own")
-        layout = pick_layout(material)
+        material, doubt = pick_layout(material)
         material = pick_size(material)
         person = pick_person(material)
         fps = pick_fps(material)
     if material.detections is None:
         sequence = material.sequence
     else:
-        sequence = material.detections.person(person, layout=layout, fps=fps)
+        sequence = material.detections.person(person, fps=fps)
     if sequence is None:
         st.stop()
     with st.sidebar:
         options = pick_options(len(sequence), loaders.checkpoint(spec).framing)
+    if doubt:
+        # Whether it is right is seen in the preview, so that comes first.
+        st.warning(frame.escape(doubt), icon=":material/help:")
+        show_preview(material, person, expanded=True)
     show_result(material, sequence, options, spec)
-    if material.detections is not None:
-        several = len(material.detections.tracks) > 1
-        with st.expander("Who, and which point is which", expanded=several):
-            show_preview(material, layout, person)
+    if not doubt:
+        show_preview(material, person)

@@ -1,6 +1,6 @@
 // One viewpoint for all scenes: turning one turns the others, and nothing else ever does.
 
-const DISTANCE = 1.36;
+const DISTANCE = 1.5;
 const ELEVATION = (10 * Math.PI) / 180;
 const SETTLE_MS = 400;
 

@@ -49,8 +49,9 @@ export class Numbers {
       "div",
       { class: "pv-set" },
       errors.title ? element("strong", { class: "pv-name" }, errors.title) : null,
-      scope("Frame", figures(true)),
-      scope("Sequence", figures(false)),
+      ...(this.viewer.packet.frames === 1
+        ? figures(true)
+        : [scope("Frame", figures(true)), scope("Sequence", figures(false))]),
     );
   }
 

@@ -44,12 +44,13 @@ export class Transport {
     this.worst = button("Worst", "Jump to worst frame (w)", () => viewer.seekWorst());
     this.save = button("PNG", "Save the current figure as PNG", () => viewer.savePicture());
     this.keys = button("?", "Show the keys (?)", () => viewer.keys.toggle(), { class: "pv-help" });
+    this.clock = element("span", { class: "pv-clock" }, this.time, this.count);
     this.root = element(
       "div",
       { class: "pv-transport", role: "group", "aria-label": "Playback" },
       this.play,
       this.slider,
-      element("span", { class: "pv-clock" }, this.time, this.count),
+      this.clock,
       this.speed,
       this.loop,
       this.worst,
@@ -61,6 +62,12 @@ export class Transport {
   update() {
     const { packet } = this.viewer;
     this.slider.max = packet.frames - 1;
+    // A photo has nothing to play.
+    const still = packet.frames === 1;
+    for (const part of [this.play, this.slider, this.clock, this.speed, this.loop]) {
+      part.hidden = still;
+    }
+    this.root.classList.toggle("pv-still", still);
     this.worst.hidden = !packet.errors.some((errors) => errors.unit === "mm");
     this.end = ` / ${clock(packet.frames - 1, packet.fps)}`;
   }

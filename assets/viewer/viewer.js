@@ -145,8 +145,11 @@ export class Viewer {
         this.setOverlay(!this.overlay),
       );
     }
-    if (this.packet.layers.some((layer) => layer.errors)) {
-      this.switches.errorColors = button("Error", "Joints coloured by error (e)", () =>
+    const coloured = this.packet.layers.find((layer) => layer.errors);
+    if (coloured) {
+      const what = this.errorsOf(coloured).unit === "%" ? "Doubt" : "Error";
+      const title = `Joints coloured by ${what.toLowerCase()} (e)`;
+      this.switches.errorColors = button(what, title, () =>
         this.setErrorColors(!this.errorColors),
       );
     }

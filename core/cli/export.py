@@ -199,7 +199,7 @@ def _from_footage(options: argparse.Namespace, path: Path) -> Shown:
     # A file that is no film is told before PyTorch is loaded.
     footage.announced(path)
     lifter = _lifter(options, "detector")
-    eyes = footage.open_eyes()
+    eyes = footage.open_eyes("full", path)
     with ProgressLine("looking for people", "frames") as line:
         seen = footage.look(path, eyes, progress=line)
     material = own.from_footage(seen, path.stem)

@@ -202,7 +202,7 @@ def _two_d(
     if last is not None and last < options.first - 1:
         problem = f"--last {options.last} lies before --first {options.first}"
         raise PoseFormatError(problem, file=options.file)
-    eyes = footage.open_eyes("heavy" if options.heavy else "full")
+    eyes = footage.open_eyes("heavy" if options.heavy else "full", options.file)
     with ProgressLine("looking for people", "frames") as line:
         seen = footage.look(
             options.file,

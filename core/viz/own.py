@@ -21,8 +21,13 @@ from core.viz.stage import set_stage
 from core.viz.style import DOUBT_LIMIT_PERCENT, SIDE_COLORS
 
 SOURCE_LAYER, DOUBT = "input", "doubt"
-# The people who are not picked stay in sight, but pale.
+# The people who are not picked stay in sight, but pale; their numbers stay readable.
 PALE = 0.35
+PICKED_NUMBER, OTHER_NUMBER = "#0072B2", "#4B5563"
+PREVIEW_HEIGHT_PX = 420
+# The limbs' points carry their names where the person is drawn at least so tall.
+NAMED = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+LEAST_NAMED_PX = 200
 
 
 def own_packet(
@@ -112,23 +117,23 @@ def preview(
     """
     figure = go.Figure()
     size = size_px if pictures is None else pictures.size_px
-    seen = [person for person in people if np.isfinite(person[:, 0]).any()]
-    if size is None:
-        size = _size_of(seen)
+    (left, top), (right, bottom) = _box_of(people) if size is None else ((0, 0), size)
     for i, person in enumerate(people):
         _draw_person(figure, person, points, limbs, i, stands_out=i == picked)
-    width, height = size
+    if picked < len(people):
+        _name_limbs(figure, people[picked], points, PREVIEW_HEIGHT_PX / (bottom - top))
     if pictures is not None:
+        width, height = pictures.size_px
         encoded = base64.b64encode(pictures.encoded[frame]).decode()
         figure.add_layout_image(
             source=f"data:image/jpeg;base64,{encoded}", xref="x", yref="y", x=0, y=0,
             sizex=width, sizey=height, sizing="stretch", layer="below",
         )  # fmt: skip
     figure.update_layout(
-        margin={"l": 0, "r": 0, "t": 0, "b": 0}, height=420, showlegend=False,
+        margin={"l": 0, "r": 0, "t": 0, "b": 0}, height=PREVIEW_HEIGHT_PX, showlegend=False,
         plot_bgcolor="rgba(0,0,0,0)", paper_bgcolor="rgba(0,0,0,0)", dragmode=False,
-        xaxis={"visible": False, "range": [0, width]},
-        yaxis={"visible": False, "range": [height, 0], "scaleanchor": "x"},
+        xaxis={"visible": False, "range": [left, right]},
+        yaxis={"visible": False, "range": [bottom, top], "scaleanchor": "x"},
     )  # fmt: skip
     return figure
 
@@ -170,14 +175,42 @@ def _draw_person(
     figure.add_annotation(
         x=float(np.nanmean(person[there, 0])), y=float(top), yshift=14, showarrow=False,
         text=f"<b>{number + 1}</b>", font={"color": "white", "size": 14},
-        bgcolor="#31333F", borderpad=3, opacity=opacity,
+        bgcolor=PICKED_NUMBER if stands_out else OTHER_NUMBER, borderpad=3,
     )  # fmt: skip
 
 
-def _size_of(people: Sequence[Array]) -> tuple[int, int]:
-    """A picture that holds everybody, where nobody knows its size."""
-    if not people:
-        return 100, 100
-    high = np.nanmax([np.nanmax(np.where(p[:, 2:] > 0, p[:, :2], np.nan), axis=0) for p in people],
-                     axis=0)  # fmt: skip
-    return int(high[0] * 1.1) + 1, int(high[1] * 1.1) + 1
+def _name_limbs(figure: go.Figure, person: Array, points: Sequence[str], scale: float) -> None:
+    """Write the names of the limbs' points beside them, away from the body.
+
+    Args:
+        figure: what to write into.
+        person: (N, 3).
+        points: the N names.
+        scale: how large a px of the picture is drawn.
+    """
+    there = np.isfinite(person[:, 0]) & (person[:, 2] > 0)
+    if not there.any() or np.ptp(person[there, 1]) * scale < LEAST_NAMED_PX:
+        return
+    middle = float(np.median(person[there, 0]))
+    for i in np.flatnonzero(there).tolist():
+        side, _, part = points[i].partition("_")
+        if side not in ("left", "right") or part not in NAMED:
+            continue
+        is_left = person[i, 0] < middle
+        figure.add_annotation(
+            x=float(person[i, 0]), y=float(person[i, 1]), text=f"{side[0]} {part}",
+            showarrow=False, xanchor="right" if is_left else "left", xshift=-8 if is_left else 8,
+            font={"size": 11, "color": "white"}, bgcolor="rgba(31,41,55,0.75)", borderpad=1,
+        )  # fmt: skip
+
+
+def _box_of(people: Sequence[Array]) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Left and top, right and bottom of what holds everybody, where there is no picture."""
+    there = [person[np.isfinite(person[:, 0]) & (person[:, 2] > 0), :2] for person in people]
+    found = np.concatenate([np.empty((0, 2)), *there])
+    if not len(found):
+        return (0, 0), (100, 100)
+    low, high = found.min(axis=0), found.max(axis=0)
+    room = 0.15 * max(float((high - low).max()), 1.0)
+    (left, top), (right, bottom) = (low - room).tolist(), (high + room).tolist()
+    return (left, top), (right, bottom)

@@ -34,9 +34,10 @@ WRITER = "BlazePose"
 
 # No more pictures are looked at: beyond, a range or a stride must be chosen.
 MOST_FRAMES = 3000
-# Small pictures have about this many px; fewer where there are many of them.
-SMALL_PX, SMALLER_PX = 360 * 640, 240 * 426
-MANY_FRAMES = 1200
+# Small pictures have about this many px; fewer where there are many of them, and more where there
+# are few, as many in all as of `FEW_FRAMES`.
+SMALL_PX, SMALLER_PX, LARGER_PX = 360 * 640, 240 * 426, 900 * 1600
+MANY_FRAMES, FEW_FRAMES = 1200, 300
 JPEG_QUALITY = 50
 MOST_THREADS = 4
 # Of 255: a picture that is nowhere brighter, noise apart, shows nothing.
@@ -200,7 +201,7 @@ def look(
         raise PoseFormatError(problem, file=called)
     fps = source.fps / span.stride
     watcher = Watcher(eyes, fps, MOST_PEOPLE if most_people is None else most_people)
-    small_px = SMALLER_PX if expected > MANY_FRAMES else SMALL_PX
+    small_px = _px_of_small(expected)
     people: list[NDArray[np.floating[Any]]] = []
     encoded: list[bytes] = []
     brightest, told, cut = 0, 0.0, False
@@ -234,11 +235,17 @@ def look(
     return Footage(detections, Pictures(tuple(encoded), source.size_px), fps, original, notes)
 
 
-def open_eyes(variant: models.Variant = "full", *, threads: int | None = None) -> Eyes:
+def open_eyes(
+    variant: models.Variant = "full",
+    called: str | Path = "",
+    *,
+    threads: int | None = None,
+) -> Eyes:
     """Make the detector ready; loading it takes a moment at the first picture.
 
     Args:
         variant: which landmark model.
+        called: what is to be looked at, for the message.
         threads: of the runtime; if None, all cores but the one that decodes, 4 at most.
 
     Raises:
@@ -252,7 +259,7 @@ def open_eyes(variant: models.Variant = "full", *, threads: int | None = None) -
         raise PoseFormatError(
             "photos and films need the optional 2D detector: install it with "
             f"`{models.INSTALL}`, then `{models.FETCH}`",
-            file=models.RUNTIME,
+            file=called or "the 2D detector",
         )
     folder = fetch_detector.folder()
     for model in (models.DETECTION, models.LANDMARKS[variant]):
@@ -305,6 +312,15 @@ def _pictures(source: media.Media | _Folder, span: Span) -> Generator[media.Pict
             )
             raise PoseFormatError(problem, file=file)
         yield from media.pictures(photo)
+
+
+def _px_of_small(frames: int) -> int:
+    """Say how large the pictures to show are kept; `frames` is 0 where nobody knows."""
+    if frames > MANY_FRAMES:
+        return SMALLER_PX
+    if not frames:
+        return SMALL_PX
+    return min(max(SMALL_PX * FEW_FRAMES // frames, SMALL_PX), LARGER_PX)
 
 
 def _small(picture: media.Picture, px: int) -> media.Picture:

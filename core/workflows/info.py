@@ -17,7 +17,7 @@ import numpy as np
 
 from core.dataset import Dataset, Recording, valid_frames
 from core.errors import PoseFormatError
-from core.formats import plausibility
+from core.formats import media, plausibility
 from core.sequence import PoseSequence
 from core.workflows import converted
 from core.workflows.open import BUILT_IN, checkpoint_names, open_dataset, recognise
@@ -75,6 +75,8 @@ def describe(spec: str | Path) -> FileInfo:
         return info_detections.describe(path, layout)
     if path.suffix.lower() == ".zip" and path.is_file():
         return info_detections.of_zip(path)
+    if media.matches(path) and path.is_file():
+        return info_detections.of_footage(path)
     if layout == "pose2sim folder":
         return _of_pose2sim(path)
     if layout == "motion capture folder":

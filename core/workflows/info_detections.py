@@ -9,10 +9,26 @@ import numpy as np
 
 from core.dataset import valid_frames
 from core.errors import PoseFormatError
-from core.formats import detections, layouts, plausibility
+from core.formats import detections, layouts, media, plausibility
 from core.formats.detections import Detections
 from core.formats.layouts import LAYOUTS, UndecidedLayoutError
 from core.workflows.info import Fact, FileInfo
+
+
+def of_footage(path: Path) -> FileInfo:
+    """Look into a photo or film, without looking for people in it.
+
+    Raises:
+        PoseFormatError: nothing in it can be decoded.
+    """
+    found = media.describe(path)
+    width, height = found.size_px
+    facts: dict[str, Fact] = {"size": f"{width} x {height} px"}
+    if found.kind == "film":
+        facts["frames"] = found.frames or "not in it"
+        facts["frames a second"] = f"{found.fps:g}"
+    command = f"python -m core predict {shlex.quote(str(path))} --out poses_3d.npz"
+    return FileInfo(str(path), found.kind, facts, commands=(command,))
 
 
 def describe(path: Path, kind: str = "2D detections") -> FileInfo:

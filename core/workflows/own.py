@@ -25,7 +25,7 @@ from core.workflows.predict import Prediction
 
 __all__ = [
     "Material", "UndecidedLayoutError", "as_recording", "clearest_frame", "from_footage",
-    "from_recording", "in_px", "lifted_with", "read_keypoints", "shown",
+    "from_recording", "in_px", "lifted_with", "read_keypoints", "shown", "taken_as",
 ]  # fmt: skip
 
 
@@ -108,6 +108,14 @@ def in_px(material: Material, size_px: tuple[int, int]) -> Material:
     return replace(material, detections=material.detections.in_px(size_px))
 
 
+def taken_as(material: Material, layout: str) -> Material:
+    """Take the points for those of a layout, whatever they look like."""
+    if material.detections is None:
+        return material
+    decided = replace(material.detections, layouts_possible=(layout,))
+    return replace(material, detections=decided)
+
+
 def from_recording(dataset: Dataset, key: Key, source: str) -> Material:
     """Take a recording that ships as an example: its 2D, its pictures and its 3D to compare."""
     recording = dataset.load(key)
@@ -184,14 +192,14 @@ def shown(
 
 
 def clearest_frame(found: Detections, track: int = 0) -> int:
-    """Find the frame in which most points of most people are seen, one of them in any case.
+    """Find the frame in which most people are seen best, one of them in any case.
 
     Args:
         found: everybody.
         track: index of the person who must be in it.
     """
     there = found.tracks[track].chosen
-    return max(there, key=lambda frame: ((found.frames[frame][..., 2] > 0).sum(), -frame))
+    return max(there, key=lambda frame: (found.frames[frame][..., 2].sum(), -frame))
 
 
 def _shown(pictures: Pictures | None, frames: int) -> Pictures | None:

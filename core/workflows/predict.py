@@ -321,7 +321,7 @@ def _warnings(
     if worth(unseen):
         found.append(
             f"The detector hardly saw {_names(guessed[complete])}: hidden, or outside of the "
-            "picture. Their place is a guess, in 2D and in 3D."
+            "picture. Where they are is a guess, in 2D and in 3D."
         )
     if size_px is not None:
         # Some detectors put what they can't see onto the edge.

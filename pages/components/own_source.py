@@ -113,7 +113,7 @@ def _from_file() -> None:
             help="Errs less, above all about left and right, and takes three times as long.",
         )
     files = st.file_uploader(
-        "Photo, film, or 2D keypoints",
+        "Photo, film, or 2D keypoints" if ready else "2D keypoints",
         type=[s.removeprefix(".") for s in (*media, *KEYPOINT_SUFFIXES)],
         accept_multiple_files=True,
         key=f"own_upload_{st.session_state.get('own_uploads', 0)}",
@@ -181,6 +181,7 @@ def _offer_detector() -> None:
         if not fetch_detector.is_installed():
             st.write("Stop the app, install it, and start the app again:")
             st.code(INSTALL, language="sh")
+            st.caption("A button here then brings its weights.")
             return
         if job is not None and job.running:
             _watch_fetching()

@@ -134,6 +134,17 @@ def test_a_gap_of_one_joint_is_interpolated_and_counted(run, toys, tmp_path):
     np.testing.assert_allclose(filled, (positions[0, 3] + positions[2, 3]) / 2, rtol=1e-5)
 
 
+def test_a_film_without_the_detector_is_answered_in_one_sentence(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(models, "is_installed", lambda: False)
+    film = write_film(tmp_path / "film.mp4", [picture(0)])
+    said = run("predict", film, "--out", tmp_path / "out.npz")
+    assert (said.code, said.out) == (2, "")
+    assert said.err == (
+        f"python -m core predict: {film}: photos and films need the optional 2D detector: install "
+        f"it with `{models.INSTALL}`, then `{models.FETCH}`\n"
+    )
+
+
 @pytest.fixture
 def painted(monkeypatch):
     monkeypatch.setattr(footage, "open_eyes", lambda *_: PaintedEyes())

@@ -18,7 +18,9 @@ from core.sequence import PoseSequence
 from core.skeleton import INPUT_16
 from core.workflows import fetch_detector, footage
 from pages.components import loaders, own_source, take_along
+from tests.formats import detection_writers as writers
 from tests.formats.film_writers import PaintedEyes, picture, sound, write_film
+from tests.formats.test_detections import walker as person_walking
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -98,6 +100,7 @@ def test_it_opens_with_what_to_do_and_says_that_nothing_leaves_the_machine():
 def test_without_the_extra_it_says_what_to_install_and_keypoints_still_work(tmp_path):
     page = open_page()
     assert page.code[0].value == models.INSTALL
+    assert page.get("file_uploader")[0].proto.label == "2D keypoints"
     keypoints.write(tmp_path / "me.csv", PoseSequence(walker(), INPUT_16, "image", 25.0))
     page = open_path(page, tmp_path / "me.csv")
     assert not page.exception
@@ -157,8 +160,25 @@ def test_the_layout_is_recognised_and_can_be_overridden(tmp_path):
     picker = page.selectbox("own_layout")
     assert picker.options == ["BODY_25B (recognised)", "BODY_25"]
     picker.set_value("BODY_25").run()
-    # The data contradicts it, and says so instead of showing broken legs.
-    assert "look like BODY_25B" in page.error[0].value.replace("\\", "")
+    assert not page.exception and not page.error
+    # The data contradicts it: that is said, and shown, and done.
+    assert "look like BODY_25B, not BODY_25" in page.warning[0].value.replace("\\", "")
+    assert any("BODY_25, frame" in caption.value for caption in page.caption)
+    assert page.expander[0].proto.expanded
+
+
+def test_a_layout_that_cant_be_told_is_asked_beside_the_preview(tmp_path):
+    clip = writers.clip("COCO-17", person_walking(frames=1))
+    clip[:, 5:] = 0
+    np.save(tmp_path / "head.npy", clip)
+    page = open_path(open_page(), tmp_path / "head.npy")
+    assert not page.exception
+    assert "fit more than one layout" in page.warning[0].value
+    assert page.radio("own_layout_asked").options == ["COCO-17", "Human3.6M-17"]
+    assert page.expander[0].proto.expanded
+    page.radio("own_layout_asked").set_value("Human3.6M-17").run()
+    assert any("Human3.6M-17, frame 1" in caption.value for caption in page.caption)
+    assert len(page.warning) == 2, "what is missing is said in one box"
 
 
 @pytest.mark.parametrize("switch", ["own_smooth", "own_average", "own_bones", "own_level"])

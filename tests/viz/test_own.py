@@ -81,11 +81,25 @@ NAMES = ("left_hip", "right_knee", "other_2")
 def test_the_preview_numbers_everybody_who_is_there_and_names_their_points():
     drawn = preview(people(), NAMES, [(0, 1)], picked=1, size_px=(200, 100))
     dots = [trace for trace in drawn.data if trace.mode == "markers"]
+    notes = [note for note in drawn.layout.annotations if "<b>" in note.text]
     assert [list(trace.text) for trace in dots] == [["left hip", "right knee"]] * 2
     assert [set(trace.customdata) for trace in dots] == [{0}, {1}]
-    assert [note.text for note in drawn.layout.annotations] == ["<b>1</b>", "<b>2</b>"]
+    assert [note.text for note in notes] == ["<b>1</b>", "<b>2</b>"]
+    assert notes[0].bgcolor != notes[1].bgcolor
     assert dots[0].opacity < dots[1].opacity == 1
     assert tuple(drawn.layout.yaxis.range) == (100, 0), "y is down, as in the picture"
+
+
+def test_limbs_of_whom_one_picked_carry_their_names_where_there_is_room():
+    names = ("left_hip", "right_knee", "middle_hip")
+    seen = [np.abs(person) for person in people()]
+    drawn = preview(seen, names, [], picked=1, size_px=(200, 80))
+    written = {note.text: note for note in drawn.layout.annotations if "<b>" not in note.text}
+    assert set(written) == {"l hip", "r knee"}
+    assert (written["l hip"].x, written["l hip"].xanchor) == (110, "right"), "away from the body"
+    assert (written["r knee"].x, written["r knee"].xanchor) == (130, "left")
+    small = preview(seen, names, [], picked=1, size_px=(2000, 800))
+    assert all("<b>" in note.text for note in small.layout.annotations)
 
 
 def test_the_preview_lies_on_the_frames_picture():
@@ -96,10 +110,13 @@ def test_the_preview_lies_on_the_frames_picture():
     assert (image.sizex, image.sizey) == (640, 480)
 
 
-def test_the_preview_finds_room_where_nobody_knows_the_pictures_size():
-    drawn = preview(people(), NAMES, [], picked=0)
-    assert drawn.layout.xaxis.range[1] > 130
-    assert drawn.layout.yaxis.range[0] > 60
+def test_the_preview_is_cut_to_the_people_where_nobody_knows_the_pictures_size():
+    far = [person + np.array([2000, 1000, 0]) for person in people()]
+    drawn = preview(far, NAMES, [], picked=0)
+    left, right = drawn.layout.xaxis.range
+    bottom, top = drawn.layout.yaxis.range
+    assert 1950 < left < 2010 < 2130 < right < 2200
+    assert 950 < top < 1020 < 1060 < bottom < 1100
     assert len(preview([], NAMES, [], picked=0).data) == 0
 
 

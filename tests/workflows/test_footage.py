@@ -52,11 +52,20 @@ def test_small_pictures_show_their_frames_in_order(tmp_path):
 
 def test_a_large_picture_is_kept_small_in_its_proportions(tmp_path):
     path = tmp_path / "large.png"
-    cv2.imwrite(str(path), picture(0, width=1920, height=1080))
+    cv2.imwrite(str(path), picture(0, width=3840, height=2160))
     (encoded,) = footage.look(path, PaintedEyes()).pictures.encoded
     height, width = decoded(encoded).shape[:2]
     assert width / height == pytest.approx(16 / 9, rel=0.01)
-    assert width * height == pytest.approx(footage.SMALL_PX, rel=0.02)
+    assert width * height == pytest.approx(footage.LARGER_PX, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("frames", "px"),
+    [(1, footage.LARGER_PX), (100, 3 * footage.SMALL_PX), (300, footage.SMALL_PX),
+     (1200, footage.SMALL_PX), (1201, footage.SMALLER_PX), (0, footage.SMALL_PX)],
+)  # fmt: skip
+def test_pictures_of_a_short_film_are_kept_larger(frames, px):
+    assert footage._px_of_small(frames) == px
 
 
 def test_points_are_px_of_the_upright_picture(tmp_path):

@@ -15,6 +15,7 @@ from core.formats.layouts import LAYOUTS
 from core.workflows.info import describe
 from core.workflows.open import open_dataset
 from tests.formats import detection_writers as writers
+from tests.formats.film_writers import picture, write_film
 from tests.formats.test_detections import walker
 
 SIZE = (1280, 720)
@@ -45,6 +46,14 @@ def test_keypoints_in_json_are_described_with_the_command_that_lifts_them(tmp_pa
     found = describe(path)
     assert (found.layout, found.facts["writer"]) == ("2D detections", writer)
     assert (found.facts["layout"], found.facts["frames"]) == ("COCO-17, 17 points", 12)
+    assert found.commands == (f"python -m core predict {path} --out poses_3d.npz",)
+
+
+def test_a_film_is_described_with_the_command_that_lifts_it(tmp_path):
+    path = write_film(tmp_path / "me.mp4", [picture(i) for i in range(3)])
+    found = describe(path)
+    assert (found.layout, found.odd) == ("film", ())
+    assert found.facts == {"size": "96 x 64 px", "frames": 3, "frames a second": "25"}
     assert found.commands == (f"python -m core predict {path} --out poses_3d.npz",)
 
 

@@ -17,6 +17,8 @@ from core.workflows.lift import PoseLifter
 from core.workflows.open import open_dataset
 from core.workflows.own import Material
 from core.workflows.predict import Options, predict
+from tests.formats import detection_writers as writers
+from tests.formats.test_detections import walker
 from tests.toys import toy_checkpoint
 
 LIFTER = PoseLifter(toy_checkpoint())
@@ -103,6 +105,25 @@ def test_the_clearest_frame_shows_most_points_and_the_person_who_is_picked():
     found = Detections(tuple(np.stack(people) for people in frames), "x", "x")
     clearest = [own.clearest_frame(found, track) for track in range(len(found.tracks))]
     assert clearest == [1, 1, 5]
+
+
+def test_the_clearest_frame_is_the_one_that_the_detector_is_surest_of():
+    sure = [0.2, 0.9, 0.5]
+    frames = tuple(np.random.default_rng(0).uniform(0, 99, (1, 33, 3)) for _ in sure)
+    for frame, share in zip(frames, sure, strict=True):
+        frame[..., 2] = share
+    assert own.clearest_frame(Detections(frames, "x", "x")) == 1
+
+
+def test_points_can_be_taken_for_a_layout_that_they_do_not_look_like():
+    clip = writers.clip("BODY_25B", walker(frames=8))
+    material = Material("a.json", Detections(tuple(clip[:, None]), "x", "a.json"))
+    assert material.detections is not None
+    assert material.detections.layout().name == "BODY_25B"
+    taken = own.taken_as(material, "BODY_25")
+    assert taken.detections is not None
+    assert taken.detections.layout().name == "BODY_25"
+    assert "BODY_25" in taken.detections.person().source.split()
 
 
 def test_a_short_gap_is_filled_and_marked():
