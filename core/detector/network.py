@@ -18,6 +18,7 @@ from core.detector import models
 from core.detector.regions import (
     DETECTOR_SIDE,
     LANDMARK_SIDE,
+    LEAST_SCORE,
     NOBODY,
     Array,
     Found,
@@ -49,6 +50,8 @@ HIPS, REACH = 33, 34
 LANDMARKS = 39
 # Shares of the picture's longer side that tiles have, looked at where nobody is found whole.
 TILES = (0.4, 0.2)
+# Whoever is guessed in a tile with this score is looked at again.
+LEAST_GUESS = 0.3
 # Sides of the square in which somebody is looked for who was in it, in that square's.
 AROUND = 1.6
 # A picture is long if its shorter side is less than this share of the longer one.
@@ -106,18 +109,21 @@ class Network:
         return self._find_in(picture, _tiles(picture, short / long), are_parts=True)
 
     def find_small(self, picture: Picture) -> Found:
-        """Find people who are small in the picture: in overlapping tiles of several sizes."""
+        """Find people who are small in the picture: in overlapping tiles of several sizes.
+
+        In a tile they have any size and place, so that many are missed and as many made up. Each
+        guess is therefore looked at again in a square of its own, and counts by what is seen there.
+        """
         if min(picture.shape[:2]) < DETECTOR_SIDE / 2:
             return NOBODY
         tiles = [tile for share in TILES for tile in _tiles(picture, share)]
-        return self._find_in(picture, tiles, are_parts=True)
+        guessed = self._find_in(picture, tiles, are_parts=True, least=LEAST_GUESS)
+        squares = [_around(region) for region in guessed.regions()]
+        return self._find_in(picture, squares, are_parts=True)
 
     def find_near(self, picture: Picture, region: Region) -> Found:
         """Find people around a place where somebody was a moment ago."""
-        side = region.side * AROUND
-        return self._find_in(
-            picture, [(region.x - side / 2, region.y - side / 2, side)], are_parts=True
-        )
+        return self._find_in(picture, [_around(region)], are_parts=True)
 
     def landmarks(self, picture: Picture, region: Region) -> Person:
         """Find the points of the person in a square."""
@@ -148,12 +154,14 @@ class Network:
         squares: list[tuple[float, float, float]],
         *,
         are_parts: bool = False,
+        least: float = LEAST_SCORE,
     ) -> Found:
         """Look into squares (left, top, side) of the picture; what sticks out is black."""
-        scores, guesses = [], []
+        scores: list[Array] = [np.empty(0)]
+        guesses: list[Array] = [np.empty((0, 12))]
         for left, top, side in squares:
             raw, logits = self._detection_model(_shrunk(picture, left, top, side))
-            sure, boxes = decode(raw[0], logits[0])
+            sure, boxes = decode(raw[0], logits[0], least)
             if are_parts:
                 inside = held(boxes, LARGEST_IN_PART)
                 sure, boxes = sure[inside], boxes[inside]
@@ -171,6 +179,12 @@ class Network:
     @cached_property
     def _landmark_model(self) -> Any:
         return _model(self.folder, models.LANDMARKS[self.variant], self.threads)
+
+
+def _around(region: Region) -> tuple[float, float, float]:
+    """Return the square (left, top, side) in which the person of a region is looked for."""
+    side = region.side * AROUND
+    return region.x - side / 2, region.y - side / 2, side
 
 
 def _shrunk(picture: Picture, left: float, top: float, side: float) -> NDArray[np.float32]:

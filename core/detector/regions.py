@@ -99,18 +99,19 @@ class Found:
 NOBODY = Found(np.zeros(0), np.zeros((0, 4)), np.zeros((0, 4, 2)))
 
 
-def decode(raw: Array, logits: Array) -> tuple[Array, Array]:
+def decode(raw: Array, logits: Array, least: float = LEAST_SCORE) -> tuple[Array, Array]:
     """Turn the detector's output into sure guesses, still several for a person.
 
     Args:
         raw: (2254, 12) middle, size and four points of each guess.
         logits: (2254,) or (2254, 1).
+        least: the score from which on a guess is sure enough.
 
     Returns:
         scores (K,), and (K, 12): left, top, right, bottom, four points, in parts of its picture.
     """
     scores = 1 / (1 + np.exp(-np.clip(logits.reshape(-1).astype(np.float64), -100, 100)))
-    sure = np.flatnonzero(scores >= LEAST_SCORE)
+    sure = np.flatnonzero(scores >= least)
     numbers = raw[sure].astype(np.float64) / DETECTOR_SIDE
     anchors = _anchors()[sure]
     middle, half = numbers[:, :2] + anchors, numbers[:, 2:4] / 2

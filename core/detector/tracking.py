@@ -19,8 +19,11 @@ from core.detector.regions import Array, Found, Region
 
 # Below it nobody is in the square any more.
 LEAST_SCORE = 0.5
-# Seconds between looks for newcomers, and for people who are small in the picture.
-NEWCOMERS_S, SMALL_S = 1.0, 1.0
+# Seconds between looks for newcomers; in the first of them there are more, since who is missed
+# then is missing from the film's beginning.
+NEWCOMERS_S, AT_FIRST_S = 1.0, 0.25
+# Where nobody's square has so many of the picture's shorter side, the others are small, too.
+SMALL_SIDES = 0.6
 # For so many seconds somebody who was lost is looked for where they were.
 LOST_S = 1.0
 # Two squares are on one person where the points lie this near, in parts of a square's side.
@@ -63,7 +66,6 @@ class Watcher:
     _frame: int = 0
     _regions: list[Region] = field(default_factory=list)
     _lost: list[tuple[int, Region]] = field(default_factory=list)
-    _are_small: bool = False
 
     def look(self, picture: Picture) -> Array:
         """Look at the next picture.
@@ -79,7 +81,7 @@ class Watcher:
             regions = [
                 r for _, at in self._lost for r in self.eyes.find_near(picture, at).regions()
             ]
-            if lost or not here or self._is_time(NEWCOMERS_S):
+            if lost or not here or self._is_time():
                 regions = [*self._search(picture, here), *regions]
             for region in regions:
                 if len(here) < self.most_people:
@@ -100,15 +102,13 @@ class Watcher:
         return True
 
     def _search(self, picture: Picture, here: Sequence[Person]) -> list[Region]:
-        found = self.eyes.find(picture)
-        if (self._are_small or not (len(found) or here)) and self._is_time(SMALL_S):
-            small = self.eyes.find_small(picture)
-            self._are_small = len(small) > len(found)
-            found = small if self._are_small else found
-        regions = found.regions()
-        if (regions or here) and not self._are_small and self._is_time(NEWCOMERS_S):
-            regions += self.eyes.find_beside(picture).regions()
-        return regions
+        regions = self.eyes.find(picture).regions()
+        if not self._is_time():
+            return regions
+        sides = [region.side for region in (*regions, *(person.next_region for person in here))]
+        if max(sides, default=0.0) < SMALL_SIDES * min(picture.shape[:2]):
+            return [*regions, *self.eyes.find_small(picture).regions()]
+        return [*regions, *self.eyes.find_beside(picture).regions()]
 
     def _give_up(self, here: Sequence[Person]) -> None:
         """Forget who was lost too long ago, and where somebody is again."""
@@ -120,7 +120,9 @@ class Watcher:
             and not any(_apart(person.next_region, region) < region.side / 2 for person in here)
         ]
 
-    def _is_time(self, seconds: float) -> bool:
+    def _is_time(self) -> bool:
+        """Tell whether newcomers are looked for in this picture."""
+        seconds = AT_FIRST_S if self._frame < NEWCOMERS_S * self.fps else NEWCOMERS_S
         return self._frame % max(round(seconds * self.fps), 1) == 0
 
 

@@ -107,7 +107,7 @@ def test_a_picture_of_the_camera_is_lifted(server, shared, playwright_camera) ->
     assert page.get_by_label("Play (space)").is_hidden(), "a photo has nothing to play"
     assert page.locator(".pv-count").is_hidden()
     assert page.get_by_role("button", name="PNG").is_visible()
-    assert page.get_by_role("button", name="Doubt", exact=True).is_visible()
+    assert page.get_by_role("button", name="Joints coloured by doubt").is_visible()
     assert page.locator(".pv-figure").count() == 1, "its doubt is not told twice"
 
 

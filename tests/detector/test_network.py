@@ -85,6 +85,23 @@ def test_somebody_small_in_the_picture_is_found_in_tiles(eyes, picture):
     assert 500 < y < 500 + small.shape[0]
 
 
+def test_people_of_90_px_are_found_wherever_they_stand(eyes, picture, person):
+    height, width = 230, 130
+    small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    there = person.points[:, :2] * height / len(picture)
+    found = 0
+    for top in (100, 430, 760):
+        wide = np.full((1080, 1920, 3), 128, dtype=np.uint8)
+        lefts = (50 + top // 9, 520, 1040 + top // 7, 1600)
+        for left in lefts:
+            wide[top : top + height, left : left + width] = small
+        seen = [eyes.landmarks(wide, region) for region in eyes.find_small(wide).regions()]
+        for left in lefts:
+            apart = [np.linalg.norm(p.points[:, :2] - there - (left, top), axis=1) for p in seen]
+            found += min(map(np.median, apart), default=99) < 0.05 * height
+    assert found >= 10, "of 12; a single look at tiles finds few"
+
+
 def test_people_beside_each_other_are_all_found_in_a_long_picture(eyes, picture):
     height, width = 480, 272
     one = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)

@@ -12,6 +12,10 @@ from core.detector.tracking import MOST_PEOPLE, Watcher
 
 SIDE = 100.0
 PICTURE = np.zeros((4, 4, 3), dtype=np.uint8)
+# People of `SIDE` are small in it.
+LARGE = np.zeros((400, 600, 3), dtype=np.uint8)
+# Frames in which newcomers are looked for at 10 frames a second.
+FIRST = [0, 2, 4, 6, 8]
 
 
 def seen_at(xs):
@@ -73,7 +77,7 @@ def watch(scene, fps=10.0, **options):
     watcher = Watcher(scene, fps, **options)
     seen = []
     for _ in scene.places:
-        seen.append(watcher.look(PICTURE))
+        seen.append(watcher.look(LARGE if scene.small else PICTURE))
         scene.next()
     return [sorted(people[:, 0, 0].tolist()) for people in seen]
 
@@ -81,34 +85,47 @@ def watch(scene, fps=10.0, **options):
 def test_the_detector_rests_while_somebody_is_followed():
     scene = Scene([[10.0 * i] for i in range(9)])
     assert watch(scene) == scene.places
-    assert scene.looks == [0]
+    assert scene.looks == FIRST
 
 
 def test_it_looks_again_at_once_when_somebody_is_lost():
-    scene = Scene([[0.0], [0.0], [500.0], [500.0], [500.0]])
+    scene = Scene([[0.0], [500.0], [500.0]])
     assert watch(scene) == scene.places
-    assert scene.looks == [0, 2]
+    assert scene.looks == [0, 1, 2]
 
 
 def test_it_looks_for_newcomers_once_a_second():
-    scene = Scene([[0.0]] * 3 + [[0.0, 500.0]] * 12)
+    scene = Scene([[0.0]] * 12 + [[0.0, 500.0]] * 12)
     seen = watch(scene)
-    assert seen[:10] == [[0.0]] * 10
-    assert seen[10:] == [[0.0, 500.0]] * 5
-    assert scene.looks == [0, 10]
+    assert seen[:20] == [[0.0]] * 20
+    assert seen[20:] == [[0.0, 500.0]] * 4
+    assert scene.looks == [*FIRST, 10, 20]
+
+
+def test_who_is_missed_at_first_is_found_within_the_first_second():
+    scene = Scene([[0.0]] * 3 + [[0.0, 500.0]] * 7)
+    assert watch(scene)[4:] == [[0.0, 500.0]] * 6
+
+
+def test_small_people_are_looked_for_beside_one_small_person_but_not_beside_a_large_one():
+    small, large = (Scene([[0.0]] * 2, small=is_small) for is_small in (True, False))
+    for scene in (small, large):
+        watch(scene)
+    assert (small.small_looks, small.beside_looks) == ([0], [])
+    assert (large.small_looks, large.beside_looks) == ([], [0])
 
 
 def test_an_empty_scene_is_looked_at_whole_each_time_and_in_tiles_now_and_then():
     scene = Scene([[]] * 21)
     assert watch(scene) == [[]] * 21
     assert scene.looks == list(range(21))
-    assert scene.small_looks == [0, 10, 20]
+    assert scene.small_looks == [*FIRST, 10, 20]
 
 
 def test_people_who_are_small_are_found_in_tiles_and_then_followed():
     scene = Scene([[0.0, 300.0]] * 4, small=True)
     assert watch(scene) == scene.places
-    assert scene.small_looks == [0]
+    assert scene.small_looks == [0, 2]
 
 
 def test_two_squares_that_end_on_one_person_are_one():
@@ -126,7 +143,7 @@ def test_no_more_people_are_followed_than_asked_for():
 def test_people_beside_each_other_are_found_in_squares_once_a_second():
     scene = Scene([[0.0]] * 12, beside=[[0.0, 400.0]] * 12)
     assert [len(people) for people in watch(scene)] == [2] * 12
-    assert scene.beside_looks == [0, 10]
+    assert scene.beside_looks == [*FIRST, 10]
 
 
 def test_squares_are_not_looked_at_where_nobody_is_or_all_are_small():
@@ -140,7 +157,7 @@ def test_squares_are_not_looked_at_where_nobody_is_or_all_are_small():
 def test_somebody_small_who_was_lost_for_a_moment_is_found_where_they_were():
     scene = Scene([[100.0 + i] for i in range(9)], small=True, blind=(3, 4))
     assert [len(people) for people in watch(scene)] == [1, 1, 1, 0, 0, 1, 1, 1, 1]
-    assert scene.small_looks == [0]
+    assert scene.small_looks == FIRST
     assert scene.near_looks == [3, 4, 5]
 
 
