@@ -40,6 +40,8 @@ INPUTS = 2 * len(INPUT_16)
 OUTPUTS = 3 * len(OUTPUT_16_JOINTS)
 
 # Batch norm's step counter: no part of the function, and absent from files of old PyTorch.
+# What torch.save writes is a zip, or was a pickle.
+TORCH_STARTS = (b"PK", b"\x80")
 COUNTER = "num_batches_tracked"
 
 
@@ -117,6 +119,12 @@ def load_bytes(data: bytes, name: str) -> Checkpoint:
     """
     if data[8:9] == b"{" or name.lower().endswith(SUFFIX):
         return _read_own(data, name)
+    if data and not data.startswith(TORCH_STARTS):
+        raise PoseFormatError(
+            "is no checkpoint; a .safetensors file of this project, what torch.save wrote "
+            "(.pth.tar), or predictions as .npy or .npz were expected",
+            file=name,
+        )
     return _read_reimplementation(data, name)
 
 

@@ -56,16 +56,27 @@ UNITS = tuple(dict.fromkeys((*UNITS_2D, *UNITS_3D)))
 AXES = (*AXES_2D, *AXES_3D)
 MEANING = MappingProxyType(
     {
+        "h36m17": "Human3.6M, hip first, with neck and head",
+        "h36m16": "the baseline's own 16 joints",
+        "h36m32": "Human3.6M, all 32 as recorded",
+        "mpii16": "MPII, right ankle first",
+        "hourglass16": "Stacked Hourglass on Human3.6M",
+        "coco17": "COCO, nose first",
+        "coco18": "OpenPose COCO, nose and neck first",
+        "body25": "OpenPose BODY_25",
+        "body25b": "OpenPose BODY_25B",
+        "halpe26": "HALPE, of AlphaPose",
+        "mediapipe33": "MediaPipe, BlazePose",
         "px": "pixels of the picture",
         "normalised": "normalised with Human3.6M's published mean and deviation",
         "fraction": "0 to 1 of the picture",
         "screen": "-1 to 1 of the picture's width",
         "y-down": "y down, as pictures have it",
         "y-up": "y up",
-        "camera": "camera: x right, y down, z away",
-        "camera-y-up": "camera: x right, y up, z towards it",
-        "world-z-up": "world: z up",
-        "world-y-up": "world: y up",
+        "camera": "x right, y down, z away",
+        "camera-y-up": "x right, y up, z towards the camera",
+        "world-z-up": "z up, in the room",
+        "world-y-up": "y up, in the room",
     }
 )
 

@@ -28,6 +28,7 @@ from core.skeleton import H36M_17
 Array = NDArray[np.floating[Any]]
 # Our own exports hold more than the prediction.
 OWN = "prediction"
+SUFFIXES = (".npy", ".npz")
 LARGEST_IN_METRES = 20.0
 MOST_FILES = 20_000
 
@@ -116,7 +117,7 @@ def matches(path: str | Path) -> bool:
     path = Path(path)
     if path.is_dir():
         return next(_files(path), None) is not None
-    return path.suffix.lower() in (".npy", ".npz")
+    return path.suffix.lower() in SUFFIXES
 
 
 def read(path: str | Path) -> SavedPoses:
@@ -126,37 +127,62 @@ def read(path: str | Path) -> SavedPoses:
         PoseFormatError: there are none, or they are not what predictions here must be.
     """
     path = Path(path)
+    if not path.is_dir():
+        return _of_file(arrays_of(path), str(path))
     found: dict[str, Any] = {}
-    if path.is_dir():
-        for number, file in enumerate(_files(path)):
-            if number >= MOST_FILES:
-                raise PoseFormatError(f"more than {MOST_FILES:,} files", file=path)
-            if not file.resolve().is_relative_to(path.resolve()):
-                raise PoseFormatError("refused: it is a link out of the folder", file=file)
-            found |= {_own_name(file, content): v for content, v in _one_file(file)}
-    else:
-        content = arrays_of(path)
-        if OWN in content:
-            return _single(path, content[OWN])
-        found = _flat(content, path)
-        if len(found) == 1:
-            return _single(path, next(iter(found.values())))
-    if not found:
-        raise PoseFormatError("no array of predictions is in it", file=path)
-    by_name = {words(name): _poses(v, str(path), name) for name, v in sorted(found.items())}
-    _check_some(next(iter(by_name.values())), str(path))
-    return SavedPoses(str(path), _digest(by_name), by_name)
+    for number, file in enumerate(_files(path)):
+        if number >= MOST_FILES:
+            raise PoseFormatError(f"more than {MOST_FILES:,} files", file=path)
+        if not file.resolve().is_relative_to(path.resolve()):
+            raise PoseFormatError("refused: it is a link out of the folder", file=file)
+        found |= {_own_name(file, content): v for content, v in _one_file(file)}
+    return _by_name(found, str(path))
+
+
+def read_bytes(data: bytes, name: str) -> SavedPoses:
+    """Read saved predictions from a file's bytes, such as an upload's; `name` is the file's.
+
+    Raises:
+        PoseFormatError: as `read` does.
+    """
+    return _of_file(_arrays_in(data, name), name)
 
 
 def arrays_of(path: Path) -> dict[str, Any]:
     """Read every array of a file, objects as plain containers."""
-    if path.suffix.lower() == ".npy":
-        try:
-            return {path.stem: arrays.read_npy(path.read_bytes(), str(path), objects=True)}
-        except OSError as error:
-            problem = f"can't be opened: {error.strerror or error}"
-            raise PoseFormatError(problem, file=path) from None
-    return arrays.read_npz(path, str(path), objects=True)
+    if path.suffix.lower() != ".npy":
+        return arrays.read_npz(path, str(path), objects=True)
+    try:
+        return _arrays_in(path.read_bytes(), str(path))
+    except OSError as error:
+        problem = f"can't be opened: {error.strerror or error}"
+        raise PoseFormatError(problem, file=path) from None
+
+
+def _arrays_in(data: bytes, name: str) -> dict[str, Any]:
+    if Path(name).suffix.lower() == ".npy":
+        return {Path(name).stem: arrays.read_npy(data, name, objects=True)}
+    return arrays.read_npz(data, name, objects=True)
+
+
+def _of_file(content: dict[str, Any], name: str) -> SavedPoses:
+    if OWN in content:
+        return _single(name, content[OWN])
+    found = _flat(content, name)
+    if len(found) == 1:
+        return _single(name, next(iter(found.values())))
+    return _by_name(found, name)
+
+
+def _by_name(found: Mapping[str, Any], file: str) -> SavedPoses:
+    if not found:
+        raise PoseFormatError(
+            "no array of predictions is in it; (frames, 17, 3) or (frames, 16, 3) was expected",
+            file=file,
+        )
+    by_name = {words(name): _poses(v, file, name) for name, v in sorted(found.items())}
+    _check_some(next(iter(by_name.values())), file)
+    return SavedPoses(file, _digest(by_name), by_name)
 
 
 def words(name: str) -> tuple[str, ...]:
@@ -193,7 +219,7 @@ def _own_name(file: Path, content: Mapping[str, Any]) -> str:
         return file.stem
 
 
-def _flat(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
+def _flat(content: Mapping[str, Any], path: str) -> dict[str, Any]:
     """Flatten {subject: {take: [one a camera]}}, and leave out what is no array of poses."""
     found: dict[str, Any] = {}
     cameras = list(HUMAN36M_INTRINSICS)
@@ -216,10 +242,10 @@ def _flat(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
     return found
 
 
-def _single(path: Path, values: Any) -> SavedPoses:
-    rows = _poses(values, str(path), "")
-    _check_some(rows, str(path))
-    return SavedPoses(str(path), _digest({(): rows}), {}, rows)
+def _single(name: str, values: Any) -> SavedPoses:
+    rows = _poses(values, name, "")
+    _check_some(rows, name)
+    return SavedPoses(name, _digest({(): rows}), {}, rows)
 
 
 def _poses(values: Any, file: str, place: str) -> Array:

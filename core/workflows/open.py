@@ -17,6 +17,7 @@ from core.errors import PoseFormatError
 
 if TYPE_CHECKING:
     from core.checkpoint import Checkpoint
+    from core.formats.predictions import SavedPoses
 
 BUILT_IN = ("balancing", "synthetic")
 
@@ -51,8 +52,9 @@ UNDERSTOOD = (
 )
 # What to do with paths that are something, but not a data set.
 INSTEAD: dict[Layout, str] = {
-    "checkpoint": "it is a checkpoint: give it with --load",
-    "openpose folder": "it holds OpenPose keypoints: lift them with `python -m core predict`",
+    "checkpoint": "it is a checkpoint, no data: load it as a checkpoint (`--load`)",
+    "openpose folder": "it holds OpenPose keypoints: lift them on “Lift your own” or with "
+    "`python -m core predict`",
     "pose2sim folder": "it is a Pose2Sim project: run `python -m core prepare pose2sim` on it",
     "motion capture folder": "it holds motion capture: run `python -m core prepare cmu` on it",
     "motion capture file": "it is motion capture: run `python -m core prepare cmu` on its folder",
@@ -112,6 +114,8 @@ def open_dataset(
         raise PoseFormatError(
             f"no data set in this folder: {_listing(path)}; expected {UNDERSTOOD}", file=path
         )
+    if layout == "checkpoint" and path.suffix == ".safetensors":
+        _require_safetensors(path)
     other = INSTEAD.get(layout, f"it is no data set; expected {UNDERSTOOD}")
     raise PoseFormatError(other, file=path)
 
@@ -169,7 +173,7 @@ def open_checkpoint(spec: str | Path) -> Checkpoint:
 
     not_ours = ("pose file", "VideoPose3D's archives", "unknown")
     if recognise(path) in not_ours and predictions.matches(path):
-        return _saved(path)
+        return _saved(predictions.read(path))
     if path.is_dir():
         raise PoseFormatError(f"a checkpoint is a file, not a folder: {_listing(path)}", file=path)
     if recognise(path) == "data set file":
@@ -177,22 +181,24 @@ def open_checkpoint(spec: str | Path) -> Checkpoint:
     return checkpoint.load(path)
 
 
-def _saved(path: Path) -> Checkpoint:
+def _saved(poses: SavedPoses) -> Checkpoint:
     from core.checkpoint import Checkpoint
-    from core.formats import predictions
     from core.model import LifterConfig
 
-    return Checkpoint(path.stem, LifterConfig(), {}, saved=predictions.read(path))
+    return Checkpoint(Path(poses.file).stem, LifterConfig(), {}, saved=poses)
 
 
 def open_uploaded_checkpoint(data: bytes, name: str) -> Checkpoint:
-    """Load a checkpoint from an upload's bytes; `name` is its file name.
+    """Load a checkpoint or saved predictions from an upload's bytes; `name` is its file name.
 
     Raises:
         PoseFormatError: it can't be used.
     """
     from core import checkpoint
+    from core.formats import predictions
 
+    if Path(name).suffix.lower() in predictions.SUFFIXES:
+        return _saved(predictions.read_bytes(data, name))
     return checkpoint.load_bytes(data, name)
 
 
@@ -296,6 +302,12 @@ def _safetensors_format(file: Path) -> str | None:
         return str(header.get("__metadata__", {}).get("format", ""))
     except (OSError, ValueError, RecursionError, struct.error, AttributeError):
         return None
+
+
+def _require_safetensors(path: Path) -> None:
+    """Refuse a file that only its name calls safetensors: who could say what it was?"""
+    if _safetensors_format(path) is None:
+        raise PoseFormatError("is no safetensors file, or is cut short", file=path)
 
 
 def _single_file(path: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,42 +18,53 @@ from pages.components import frame
 QUESTIONS = {"joint_order": "Order of joints", "unit": "Unit", "axes": "Axes"}
 
 
-def ask(path: Path) -> str | None:
+def ask(path: Path, leave: Callable[[], None]) -> str | None:
     """Draw the questions and the still; give the data set's name once it is accepted.
+
+    Args:
+        path: the array's file.
+        leave: called when the visitor cancels.
 
     Raises:
         PoseFormatError: the file holds no array of poses.
     """
     positions = plain_arrays.read_positions(path)
     guess = plain_arrays.guess(positions, str(path))
-    st.markdown(
-        f"**{frame.escape(path.name)}** holds {len(positions):,} poses of "
-        f"{positions.shape[1]} joints in {positions.shape[2]}D. The numbers do not say what they "
-        "are: check what could be told from them, and say the rest."
-    )
-    left, right = st.columns([1, 1.4], gap="medium")
-    with left:
-        answers = _questions(positions, guess)
-    with right:
-        reading = _complete(answers)
-        if reading is None:
-            st.info("The still appears once every question has its answer.", icon=":material/help:")
-            return None
-        try:
-            sequence = plain_arrays.to_sequence(positions, reading, str(path))
-        except PoseFormatError as error:
-            st.error(frame.escape(error.problem), icon=":material/error:")
-            return None
-        last = len(sequence) - 1
-        number = st.slider("Frame", 0, last, last // 2, key="array_frame") if last else 0
-        st.plotly_chart(
-            still(sequence, number), key="array_still", config={"displayModeBar": False}
+    with st.container(border=True):
+        st.markdown(
+            f"**{frame.escape(path.name)}** holds {len(positions):,} poses of "
+            f"{positions.shape[1]} joints in {positions.shape[2]}D. The numbers do not say what "
+            "they are: check what could be told from them, and say the rest."
         )
-        for odd in plausibility.oddities(sequence):
-            st.warning(frame.escape(odd[:1].upper() + odd[1:]) + ".", icon=":material/warning:")
-    if not st.button("Open it so", key="array_accept", type="primary"):
-        return None
-    return plain.spec_of(path, reading)
+        left, right = st.columns([1, 1.4], gap="medium")
+        with left:
+            reading = _complete(_questions(positions, guess))
+        with right:
+            fits = _show(positions, reading, path)
+        with st.container(horizontal=True):
+            accepted = st.button(
+                "Open it so", key="array_accept", type="primary", disabled=not fits
+            )
+            st.button("Cancel", key="array_cancel", on_click=leave)
+    return plain.spec_of(path, reading) if accepted and reading is not None else None
+
+
+def _show(positions: Any, reading: Reading | None, path: Path) -> bool:
+    """Draw a still of the array so read, and tell whether it can be read so."""
+    if reading is None:
+        st.info("The still appears once every question has its answer.", icon=":material/help:")
+        return False
+    try:
+        sequence = plain_arrays.to_sequence(positions, reading, str(path))
+    except PoseFormatError as error:
+        st.error(frame.escape(error.problem), icon=":material/error:")
+        return False
+    last = len(sequence) - 1
+    number = st.slider("Frame", 0, last, last // 2, key="array_frame") if last else 0
+    st.plotly_chart(still(sequence, number), key="array_still", config={"displayModeBar": False})
+    for odd in plausibility.oddities(sequence):
+        st.warning(frame.escape(odd[:1].upper() + odd[1:]) + ".", icon=":material/warning:")
+    return True
 
 
 def _questions(positions: Any, guess: plain_arrays.Guess) -> dict[str, Any]:

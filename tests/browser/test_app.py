@@ -175,7 +175,7 @@ def test_a_checkpoint_is_uploaded_and_lifts(open_page, url) -> None:
     weights = ROOT / "assets" / "weights" / "gt.safetensors"
     mine = {"name": "mine.safetensors", "mimeType": "application/octet-stream",
             "buffer": weights.read_bytes()}  # fmt: skip
-    page.locator("input[type=file]").set_input_files(mine)
+    page.locator(".st-key-checkpoint_upload input[type=file]").set_input_files(mine)
     page.get_by_text("mine.safetensors").first.wait_for(timeout=READY_MS)
     page.get_by_role("button", name="Load the checkpoint").click()
     page.get_by_text("width 1024, 2 stages").wait_for(timeout=READY_MS)
@@ -186,7 +186,7 @@ def test_a_checkpoint_is_uploaded_and_lifts(open_page, url) -> None:
 
 def test_an_upload_that_is_no_checkpoint_is_said_in_words(open_page, url) -> None:
     page = open_files(open_page, url)
-    page.locator("input[type=file]").set_input_files(
+    page.locator(".st-key-checkpoint_upload input[type=file]").set_input_files(
         {"name": "song.mp3", "mimeType": "audio/mpeg", "buffer": b"ID3 not a checkpoint"}
     )
     page.get_by_text("song.mp3").first.wait_for(timeout=READY_MS)

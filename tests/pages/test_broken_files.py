@@ -73,7 +73,7 @@ def data_folder(folder: Path, **changed: object) -> Path:
 
 
 def test_a_whole_folder_opens(files: AppTest, tmp_path: Path) -> None:
-    assert "1 recordings, 5 frames" in open_data(files, data_folder(tmp_path))
+    assert "1 recording, 5 frames" in open_data(files, data_folder(tmp_path))
 
 
 def with_nan() -> np.ndarray:

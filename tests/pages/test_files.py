@@ -41,8 +41,18 @@ def test_an_array_is_asked_about_shown_and_opened_as_it_was_said(files, tmp_path
     assert app.get("plotly_chart"), "the still is there before it is accepted"
     assert not app.success
     app = app.button("array_accept").click().run()
-    assert "1 recordings, 20 frames" in app.success[0].value
+    assert "1 recording, 20 frames, 1 subject, 1 action." in app.success[0].value
     assert not app.exception
+
+
+def test_an_array_that_is_not_what_was_thought_is_left_again(files, tmp_path):
+    np.save(tmp_path / "poses.npy", CAMERA / 1000)
+    app = ask_for(files, tmp_path / "poses.npy")
+    assert not app.text_input, "the questions stand alone, where one looks"
+    app = app.button("array_cancel").click().run()
+    assert not app.selectbox
+    assert not app.success
+    assert app.text_input("dataset_path") is not None
 
 
 def test_a_wrong_answer_is_warned_of_before_it_is_accepted(files, tmp_path):
@@ -54,7 +64,7 @@ def test_a_wrong_answer_is_warned_of_before_it_is_accepted(files, tmp_path):
 def test_a_folder_of_the_field_opens(files, tmp_path):
     folder = writers.videopose3d(tmp_path / "vp3d", {(9, "Walking"): WORLD})
     app = ask_for(files, folder)
-    assert "4 recordings, 80 frames, 1 subjects" in app.success[0].value
+    assert "4 recordings, 80 frames, 1 subject," in app.success[0].value
     assert any("recovered from the exact 2D" in info.value for info in app.info)
 
 

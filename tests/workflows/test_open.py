@@ -87,7 +87,7 @@ def made(folder: Path, *names: str) -> Path:
 @pytest.mark.parametrize(
     ("names", "layout", "message"),
     [
-        (["a_000_keypoints.json"], "openpose folder", "lift them with `python -m core predict`"),
+        (["a_000_keypoints.json"], "openpose folder", "or with `python -m core predict`"),
         (["calibration/c.toml", "pose/p"], "pose2sim folder", "`python -m core prepare pose2sim`"),
         (["subjects/01/01_01.amc"], "motion capture folder", "`python -m core prepare cmu`"),
         (["walk.bvh"], "motion capture folder", "`python -m core prepare cmu`"),
@@ -104,7 +104,7 @@ def test_other_folders_are_sent_to_their_command(tmp_path, names, layout, messag
 @pytest.mark.parametrize(
     ("name", "layout", "message"),
     [
-        ("ckpt_best.pth.tar", "checkpoint", "it is a checkpoint: give it with --load"),
+        ("ckpt_best.pth.tar", "checkpoint", "it is a checkpoint, no data: load it as a checkpoint"),
         ("poses.npz", "pose file", "is no NPZ file, or cut short"),
         ("a.amc", "motion capture file", "run `python -m core prepare cmu` on its folder"),
         ("a.trc", "marker file", "it is a marker file, not a data set"),
@@ -122,7 +122,7 @@ def test_our_checkpoint_is_known_by_its_content_not_its_name(tmp_path, data_file
     path = tmp_path / "data.safetensors"
     checkpoint.save(path, toy_checkpoint())
     assert recognise(path) == "checkpoint"
-    with pytest.raises(PoseFormatError, match="it is a checkpoint: give it with --load"):
+    with pytest.raises(PoseFormatError, match="it is a checkpoint, no data"):
         open_dataset(path)
     with pytest.raises(PoseFormatError, match="it is a data set, not a checkpoint"):
         open_checkpoint(data_file)
