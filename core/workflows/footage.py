@@ -186,7 +186,8 @@ def look(
         span: which frames.
         most_people: no more are followed at once.
         kept_by: see `Original`.
-        progress: called with frames done and in all (0: unknown); raise in it to stop.
+        progress: called with frames done and in all (0: unknown); raise in it to stop. The time
+            left may be told from what follows the last call with 0.
 
     Raises:
         PoseFormatError: nothing can be decoded, the span is empty, or nobody is there.
@@ -216,7 +217,10 @@ def look(
             brightest = max(brightest, _brightness(small))
             people.append(watcher.look(picture))
             encoded.append(_encoded(small))
-            if progress is not None and time.monotonic() - told > REPORT_EVERY_S:
+            if progress is not None and len(people) == 1:
+                # The first picture takes long, since the models are loaded for it.
+                progress(0, expected)
+            elif progress is not None and time.monotonic() - told > REPORT_EVERY_S:
                 progress(len(people), max(expected, len(people)) if expected else 0)
                 told = time.monotonic()
     if not people:
