@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 
-SUFFIXES = media.SUFFIXES
+SUFFIXES, PHOTO_SUFFIXES = media.SUFFIXES, media.PHOTO_SUFFIXES
 LAYOUT = "MediaPipe-33"
 WRITER = "BlazePose"
 

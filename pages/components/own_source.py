@@ -236,6 +236,13 @@ def _say_problem() -> None:
 
 
 def _take_uploads(files: Sequence[Any]) -> None:
+    suffixes = {Path(file.name).suffix.lower() for file in files}
+    if len(files) > 1 and not (suffixes == {".json"} or suffixes <= {*footage.PHOTO_SUFFIXES}):
+        problem = (
+            "several files at once are the frames of one clip, so all must be photos, or all JSON; "
+            "upload a film, or a single file of keypoints, alone"
+        )
+        raise PoseFormatError(problem, file=", ".join(file.name for file in files[:3]))
     scratch = Scratch()
     # Browsers give names, which are no paths here; the ending is what readers go by.
     paths = []

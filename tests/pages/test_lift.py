@@ -6,6 +6,7 @@ import gc
 import json
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.detector import models
+from core.errors import PoseFormatError
 from core.formats import keypoints
 from core.sequence import PoseSequence
 from core.skeleton import INPUT_16
@@ -337,3 +339,10 @@ def test_the_page_and_the_command_agree(tmp_path, painted, monkeypatch):
     told = keypoints.read(tmp_path / "out.npz").positions
     bones = [np.linalg.norm(x[:, 1] - x[:, 2], axis=-1) for x in (placed, told)]
     np.testing.assert_allclose(bones[0], bones[1], atol=0.2)
+
+
+@pytest.mark.parametrize("names", [("a.mp4", "b.mp4"), ("a.json", "b.jpg"), ("a.npz", "b.npz")])
+def test_several_files_that_are_no_clip_are_told_apart_from_one(names):
+    files = [SimpleNamespace(name=name) for name in names]
+    with pytest.raises(PoseFormatError, match=f"^{names[0]}, {names[1]}: several files at once"):
+        own_source._take_uploads(files)
