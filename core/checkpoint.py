@@ -39,9 +39,10 @@ WEIGHTS = Path(__file__).resolve().parent.parent / "assets" / "weights"
 INPUTS = 2 * len(INPUT_16)
 OUTPUTS = 3 * len(OUTPUT_16_JOINTS)
 
-# Batch norm's step counter: no part of the function, and absent from files of old PyTorch.
 # What torch.save writes is a zip, or was a pickle.
 TORCH_STARTS = (b"PK", b"\x80")
+
+# Batch norm's step counter: no part of the function, and absent from files of old PyTorch.
 COUNTER = "num_batches_tracked"
 
 
