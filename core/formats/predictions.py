@@ -3,7 +3,7 @@
 Read are a single array (n, 17, 3) or (n, 16, 3) without the hip, NPY or NPZ; an NPZ with one array
 a recording, named "S9/Walking 1/54138969" with any sign between; a folder of such arrays named so
 (what `test --out` writes, too); and {subject: {take: [one a camera]}} as VideoPose3D saves it.
-Metres become mm; the hip is put at 0; the axes must be the camera's.
+Metres and centimetres become mm; the hip is put at 0; the axes must be the camera's.
 """
 
 from __future__ import annotations
@@ -271,15 +271,21 @@ def _poses(values: Any, file: str, place: str) -> Array:
                 file=file,
                 place=place,
             )
-        poses = poses * np.float32(1000)
-    return poses
+        return poses * np.float32(1000)
+    # In mm such thighs are nobody's.
+    return poses * np.float32(10) if 15 < _hip_to_knee(poses) < 90 else poses
 
 
 def _looks_normalised(poses: Array) -> bool:
     """Tell normalised numbers from metres: nobody's knee is a metre from the hip on average."""
-    thighs = poses[:, H36M_17.indices(("left_knee", "right_knee"))]
-    median = float(np.nanmedian(np.linalg.norm(thighs, axis=2)))
-    return not 0.15 < median < 0.9
+    return not 0.15 < _hip_to_knee(poses) < 0.9
+
+
+def _hip_to_knee(poses: Array) -> float:
+    knees = poses[:, H36M_17.indices(("left_knee", "right_knee"))]
+    lengths = np.linalg.norm(knees, axis=2)
+    lengths = lengths[np.isfinite(lengths)]
+    return float(np.median(lengths)) if lengths.size else np.nan
 
 
 def _check_some(poses: Array, file: str) -> None:

@@ -12,7 +12,7 @@ from core.errors import PoseFormatError
 from core.workflows.evaluate import evaluate
 from core.workflows.export import file_name, npz_bytes
 from core.workflows.lift import PoseLifter, lift_recording
-from core.workflows.open import open_checkpoint, open_dataset
+from core.workflows.open import open_checkpoint, open_dataset, open_uploaded_checkpoint
 from core.workflows.results import judge
 from tests.formats import field_writers as writers
 from tests.toys import toy_checkpoint
@@ -67,11 +67,19 @@ def test_predictions_by_name_are_judged_like_a_checkpoints(data, tmp_path):
     assert found.evaluation(17).average(1) == pytest.approx(10 * 16 / 17, abs=1e-3)
 
 
-@pytest.mark.parametrize("unit", [1.0, 0.001])
+@pytest.mark.parametrize("unit", [1.0, 0.1, 0.001])
 @pytest.mark.parametrize("split", ["test", None])
 def test_one_array_of_the_test_set_or_of_all_is_matched_by_its_length(data, tmp_path, unit, split):
     np.save(tmp_path / "theirs.npy", (concatenated(data, split) * unit).astype(np.float32))
     assert average(data, tmp_path / "theirs.npy") == pytest.approx(10 * 16 / 17, abs=1e-2)
+
+
+def test_an_uploads_bytes_are_the_same_predictions_as_the_file(data, tmp_path):
+    np.savez(tmp_path / "theirs.npz", **named(data))
+    uploaded = open_uploaded_checkpoint((tmp_path / "theirs.npz").read_bytes(), "theirs.npz")
+    assert uploaded.digest == open_checkpoint(tmp_path / "theirs.npz").digest
+    assert uploaded.name == "theirs"
+    assert uploaded.saved is not None and uploaded.saved.file == "theirs.npz"
 
 
 def test_16_joints_without_the_hip_and_48_numbers_are_taken(data, tmp_path):
