@@ -58,7 +58,9 @@ def pick_sides(entry: Entry) -> tuple[Side, Side]:
     other = next(c for c in pickers.CHECKPOINT_TITLES if c != browsed)
     a = pick_side("a", entry, sources[0], browsed)
     rest = [source for source in sources if source != a.source]
-    b = pick_side("b", entry, (rest or sources)[0], browsed if rest else other)
+    # What was predicted elsewhere is the same for every input.
+    by_input = bool(rest) and a.model.saved is None
+    b = pick_side("b", entry, rest[0] if by_input else a.source, browsed if by_input else other)
     return a, b
 
 

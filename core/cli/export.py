@@ -139,7 +139,7 @@ def _file(options: argparse.Namespace) -> int:
         note = export_file.write(
             out, what, figure=options.figure, frames=options.frames, look=look, progress=line
         )
-    size = f"{out.stat().st_size / 1e6:.1f} MB"
+    size = export_file.size_of(out.stat().st_size)
     print(", ".join(part for part in (f"{out}: {what.packet.title}", note, size) if part))
     return 0
 

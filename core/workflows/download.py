@@ -7,6 +7,7 @@ Knows no data sets; `fetch_cmu` and others say what to get.
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,6 +30,8 @@ LARGEST_BYTES = 4 << 30
 
 # Before each new attempt; a server that says Retry-After is asked again when it says.
 WAITS_S = (1.0, 2.0, 4.0, 8.0)
+# How long a wish to stop may stay unheard.
+LISTEN_S = 0.5
 LONGEST_WAIT_S = 60.0
 TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}
 
@@ -73,8 +76,9 @@ def download(
         path: where it goes; its folder is made. A file there is kept where `sha256` is right or
             not known.
         sha256: what it must be, in hex digits.
-        progress: called as bytes arrive; raise in it to stop. What has arrived stays as a part,
-            and the next call goes on from there, if the server's file is still the same.
+        progress: called as bytes arrive, and with zeros between two attempts; raise in it to
+            stop. What has arrived stays as a part, and the next call goes on from there, if the
+            server's file is still the same.
         check: called with the whole file before it gets its place; raises `PoseFormatError` if
             it is not what it should be, and the file is thrown away.
         session: of `open_session`.
@@ -102,11 +106,19 @@ def download(
                         "what has arrived is kept, and the next attempt goes on from there",
                         file=url,
                     ) from None
-                time.sleep(min(error.wait_s or wait_s, LONGEST_WAIT_S))
+                _wait(min(error.wait_s or wait_s, LONGEST_WAIT_S), progress)
         _examine(part, url, sha256, check)
         part.replace(path)
         _validator_of(part).unlink(missing_ok=True)
     return path
+
+
+def _wait(seconds: float, progress: Progress | None) -> None:
+    """Wait before the next attempt, and hear meanwhile whether to stop."""
+    while seconds > 0:
+        _tell(progress, 0, 0)
+        time.sleep(min(seconds, LISTEN_S))
+        seconds -= LISTEN_S
 
 
 @contextmanager
@@ -120,11 +132,11 @@ def _writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise PoseFormatError(
-            f"it can't be written: {reason}; what has arrived is kept as {path.name}{PART}",
-            file=path,
-        ) from None
+        problem = f"it can't be written: {error.strerror or error}"
+        part = path.with_name(path.name + PART)
+        if os.path.exists(part):  # noqa: PTH110  Path.exists raises where it may not look
+            problem += f"; what has arrived is kept as {part.name}"
+        raise PoseFormatError(problem, file=path) from None
 
 
 def _receive(

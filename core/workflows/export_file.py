@@ -91,6 +91,11 @@ class Look:
 PLAIN = Look()
 
 
+def size_of(count: int) -> str:
+    """Say how large a file of so many bytes is."""
+    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{max(1, round(count / 1e3))} kB"
+
+
 def shown(
     lifted: LiftedRecording,
     dataset: Dataset,

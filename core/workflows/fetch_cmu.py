@@ -21,7 +21,14 @@ from typing import TYPE_CHECKING
 
 from core.errors import PoseFormatError
 from core.formats.cmu import INDEX
-from core.workflows.download import SILENCE_S, WAITS_S, UnreachableError, download, open_session
+from core.workflows.download import (
+    LISTEN_S,
+    SILENCE_S,
+    WAITS_S,
+    UnreachableError,
+    download,
+    open_session,
+)
 from core.workflows.in_place import whole_file
 from core.workflows.prepare import Prepared, prepare_cmu
 from core.workflows.prepare import Progress as PrepareStep
@@ -39,8 +46,6 @@ CONNECTIONS = 2
 # So many files that can't be reached one after another, and the site counts as gone; so many that
 # fail for any reason before one has come, too.
 FAILURES_TO_GIVE_UP = 4
-# How long a wish to stop may stay unheard.
-LISTEN_S = 0.5
 
 # Files that are there, files in all, and the one that came last.
 Report = Callable[[int, int, str], None]

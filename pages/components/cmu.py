@@ -14,6 +14,8 @@ from pages.components import choice, frame, jobs, loaders, pickers
 
 # In the session: the key of the job that the visitor began or joined.
 FETCHING = "fetching_cmu"
+# And the folder, as it was typed.
+FOLDER = "fetching_cmu_into"
 DATA_SET = "cmu.safetensors"
 
 
@@ -31,9 +33,13 @@ def offer() -> None:
     if job is not None and job.running:
         _follow(key)
         return
+    if job is not None:
+        _tell(job)
     with st.form("cmu", border=False):
+        # A form that was away while the job ran comes back as it was sent.
         typed = st.text_input(
             "Folder on this machine for the files and the data set",
+            st.session_state.get(FOLDER, ""),
             key="cmu_folder",
             placeholder="/data/cmu_mocap",
         )
@@ -43,13 +49,11 @@ def offer() -> None:
     elif asked:
         folder = pickers.path_typed(typed)
         key = ("fetch cmu", str(folder))
-        st.session_state[FETCHING] = key
+        st.session_state[FETCHING], st.session_state[FOLDER] = key, typed
         found = jobs.find(key)
         if found is None or not found.running:
             jobs.start(key, lambda report: _work(folder, report)).wait(0.3)
         st.rerun()
-    elif job is not None:
-        _tell(job)
 
 
 def _work(folder: Path, report: jobs.Progress) -> tuple[Fetched, Prepared]:

@@ -44,7 +44,7 @@ def show(spec: str, leave: Callable[[], None] = choice.start_over) -> None:
 def _follow(spec: str, leave: Callable[[], None]) -> None:
     """Show how far the conversion is; when it is over, run the page again."""
     key = loaders.conversion_key(spec)
-    job = jobs.find(key)
+    job = jobs.look(key)
     if job is None or not job.running:
         st.rerun()
         return
@@ -54,6 +54,6 @@ def _follow(spec: str, leave: Callable[[], None]) -> None:
     rest = "" if left is None else f" · about {left:.0f} s left in this step"
     st.progress(share, f"{said}: {share:.0%}{rest}".replace("_", r"\_"))
     if st.button("Cancel", key="convert_cancel", help="Nothing is kept of a part."):
-        jobs.forget(key)
+        jobs.leave(key)
         leave()
         st.rerun()

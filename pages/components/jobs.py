@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+import uuid
 import weakref
 from collections.abc import Callable, Hashable
 from typing import Generic, Protocol, TypeVar
@@ -29,6 +30,8 @@ class Steps(Protocol):
 
 # Results kept; the oldest goes first.
 KEPT = 32
+# Whose page has not looked at a job for so long waits for it no more.
+AWAY_S = 10.0
 
 
 class Stopped(Exception):  # noqa: N818  nothing went wrong
@@ -52,6 +55,8 @@ class Job(Generic[T]):
         self.failure: PoseFormatError | None = None
         self.done, self.in_all = 0, 0
         self.what = ""
+        # Visitor -> when its page last looked.
+        self.seen: dict[str, float] = {}
         self._stop = threading.Event()
         self._started = time.monotonic()
         self._thread = threading.Thread(target=self._run, args=(work,), daemon=True)
@@ -116,6 +121,30 @@ def start(key: Hashable, work: Callable[[Steps], T]) -> Job[T]:
 def forget(key: Hashable) -> None:
     """Stop a job, if it runs, and drop it."""
     _drop(all_jobs(), key)
+
+
+def look(key: Hashable) -> Job | None:
+    """Find a job that this visitor waits for, and note that it does."""
+    job = find(key)
+    if job is not None:
+        job.seen[_visitor()] = time.monotonic()
+    return job
+
+
+def leave(key: Hashable) -> None:
+    """Wait no longer for a job; with the last who waits it is stopped and dropped."""
+    job = find(key)
+    if job is None:
+        return
+    job.seen.pop(_visitor(), None)
+    now = time.monotonic()
+    if not any(now - seen < AWAY_S for seen in list(job.seen.values())):
+        forget(key)
+
+
+def _visitor() -> str:
+    name: str = st.session_state.setdefault("visitor", uuid.uuid4().hex)
+    return name
 
 
 class Lease:

@@ -138,7 +138,7 @@ def _show_what_is_made() -> None:
         st.info(frame.escape(job.error or "It ended without a file."))
     else:
         st.download_button(
-            f"{name} ({len(job.result.content) / 1e6:.1f} MB)",
+            f"{name} ({export_file.size_of(len(job.result.content))})",
             job.result.content,
             name,
             MIME.get(Path(name).suffix, "application/octet-stream"),

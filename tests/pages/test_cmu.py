@@ -59,7 +59,7 @@ def test_a_site_that_fails_is_said_and_the_form_stays(tmp_path: Path, monkeypatc
         )
         app = submit(opened(), str(tmp_path / "cmu"))
     assert "the server answered 404" in app.error[0].value
-    assert app.text_input("cmu_folder")
+    assert app.text_input("cmu_folder").value == str(tmp_path / "cmu"), "to try again at once"
 
 
 def test_without_a_folder_it_asks_for_one() -> None:

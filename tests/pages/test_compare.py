@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.errors import PoseFormatError
+from core.workflows.open import open_dataset
 from pages.components import jobs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,6 +29,23 @@ def test_it_opens_on_two_inputs_and_says_what_the_detector_costs(page: AppTest) 
     assert page.session_state["pick_b_input"] == "openpose"
     assert "Openpose input costs" in page.markdown[0].value
     assert [c.key for c in page.get("bidi_component")][:2] == ["compare_control", "compare"]
+
+
+def test_predictions_made_elsewhere_are_set_against_a_checkpoint_not_another_input(tmp_path):
+    data = open_dataset("balancing")
+    parts = []
+    for entry in data.entries:
+        truth = data.load(entry.key).truth
+        assert truth is not None
+        parts.append(truth.positions)
+    np.save(tmp_path / "theirs.npy", np.concatenate(parts))
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app.query_params["checkpoint"] = str(tmp_path / "theirs.npy")
+    app = app.run().switch_page("pages/compare.py").run()
+    assert not app.exception
+    assert app.session_state["pick_a_checkpoint"] == str(tmp_path / "theirs.npy")
+    assert app.session_state["pick_b_checkpoint"] == "gt"
+    assert app.session_state["pick_b_input"] == app.session_state["pick_a_input"] == "gt"
 
 
 def test_balancing_is_summarized_at_once(page: AppTest) -> None:

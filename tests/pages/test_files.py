@@ -12,6 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.workflows import conversion, converted
+from pages.components import jobs
 from tests.formats import field_writers as writers
 from tests.pages.test_pages import ROOT
 
@@ -133,6 +134,27 @@ def test_cancelling_a_links_conversion_leads_back_to_what_ships(large, monkeypat
     app = app.button("convert_cancel").click().run()
     assert app.selectbox("pick_data").value == "balancing"
     assert not list((large.parent / "cache").rglob("*.safetensors"))
+
+
+def test_one_who_cancels_leaves_the_conversion_to_the_others_who_wait(large, monkeypatch):
+    goes_on = held_up(monkeypatch)
+
+    def visit() -> AppTest:
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+        app.query_params["data"] = str(large)
+        return run_until(app.run(), lambda app: any(b.key == "convert_cancel" for b in app.button))
+
+    one, other = visit(), visit()
+    try:
+        one = one.button("convert_cancel").click().run()
+        assert one.selectbox("pick_data").value == "balancing"
+        (job,) = (job for key, job in jobs.all_jobs().items() if str(large) in str(key))
+        before, other = job.done, other.run()
+        assert job.running and job.done >= before, "it is the same job, and it goes on"
+    finally:
+        goes_on.set()
+    other = run_until(other, lambda app: any(s.key == "pick_data" for s in app.selectbox))
+    assert other.selectbox("pick_data").value == str(large)
 
 
 def test_a_large_folder_that_is_broken_is_told_once_and_clearly(files, large):

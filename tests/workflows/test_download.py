@@ -141,17 +141,45 @@ def test_a_server_that_stays_out_of_order_is_given_up(site: Site, tmp_path: Path
 def test_waits_grow_and_the_server_may_set_them(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slept: list[float] = []
-    monkeypatch.setattr(downloading.time, "sleep", slept.append)
+    slept: dict[int, float] = {}
+
+    def sleep(seconds: float) -> None:
+        slept[len(site.asked)] = slept.get(len(site.asked), 0) + seconds
+
+    monkeypatch.setattr(downloading.time, "sleep", sleep)
     site.faults["/file.bin"] = [503, 503, 503]
     download(f"{site.address}/file.bin", tmp_path / "a.bin")
-    assert slept == [1.0, 2.0, 4.0]
+    assert slept == {1: 1.0, 2: 2.0, 3: 4.0}
     site.faults["/file.bin"], site.retry_after = [429], "7"
     download(f"{site.address}/file.bin", tmp_path / "b.bin")
-    assert slept[3:] == [7.0]
+    assert slept[5] == 7.0
     site.faults["/file.bin"], site.retry_after = [429], "86400"
     download(f"{site.address}/file.bin", tmp_path / "c.bin")
-    assert slept[4:] == [60.0], "nobody waits a day"
+    assert slept[7] == 60.0, "nobody waits a day"
+
+
+def test_a_wish_to_stop_is_heard_while_it_waits_for_the_next_attempt(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(downloading.time, "sleep", slept.append)
+
+    def stop(done: int, in_all: int) -> None:
+        if sum(slept) >= 1:
+            raise KeyboardInterrupt
+
+    site.faults["/file.bin"], site.retry_after = [503], "60"
+    with pytest.raises(KeyboardInterrupt):
+        download(f"{site.address}/file.bin", tmp_path / "a.bin", progress=stop)
+    assert max(slept) <= 0.5 and sum(slept) == 1
+    assert len(site.asked) == 1
+
+
+def test_a_part_is_promised_only_where_there_is_one(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(PoseFormatError, match="can't be written") as told:
+        fetch(site, tmp_path / "file" / "a.bin")
+    assert "kept" not in str(told.value)
 
 
 @pytest.mark.parametrize("status", [403, 404, 410])

@@ -13,6 +13,7 @@ import pytest
 from core.dataset import Key
 from core.skeleton import H36M_17, INPUT_16
 from core.workflows.export import csv_bytes, file_name, npz_bytes
+from core.workflows.export_file import size_of
 from core.workflows.lift import LiftedRecording, PoseLifter, lift_recording
 from tests.toys import toy_checkpoint, toy_dataset, toy_recording
 
@@ -119,3 +120,11 @@ def test_a_name_that_a_spreadsheet_would_run_is_made_text(lifted):
     odd = replace(lifted, recording=replace(lifted.recording, key=key))
     row = rows_of(csv_bytes(odd))[0]
     assert (row["subject"], row["take"]) == ("'=1+1", "'@x")
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(12, "1 kB"), (30_208, "30 kB"), (100_000, "0.1 MB"), (3_313_533, "3.3 MB")],
+)
+def test_no_file_that_holds_something_is_called_0_mb(count, said):
+    assert size_of(count) == said
