@@ -25,6 +25,8 @@ Array = NDArray[np.floating[Any]]
 
 CHANNELS = tuple(axis + kind for kind in ("position", "rotation") for axis in "XYZ")
 END = " end"
+# What `bvh_writer` writes.
+OWN_UNIT_MM = 10.0
 
 # What a sequence's source says where its thorax was not in the file.
 THORAX_ESTIMATED = " (thorax estimated, 1 to 8 mm off)"
@@ -118,9 +120,9 @@ def read(
     """Read one recording as the 17 joints, world space (z up), mm.
 
     Args:
-        bvh: the file; its joints carry the names of the CMU conversion.
+        bvh: the file; its joints carry the names of the CMU conversion, or ours (cm).
         fps: frames a second, where it is known better than the file's frame time says it.
-        unit_mm: millimetres per unit of length; BVH files do not say.
+        unit_mm: millimetres per unit of length; BVH files do not say. Not for ours.
         source: where the numbers come from; the file's name if empty.
 
     Raises:
@@ -128,6 +130,10 @@ def read(
     """
     path = Path(bvh)
     as_it_is = read_motion(path)
+    if set(H36M_17.joints) <= set(as_it_is.joints):
+        own = as_it_is.positions(H36M_17.joints)
+        ours = z_up_from_y_up(np.stack([own[j] for j in H36M_17.joints], axis=1)) * OWN_UNIT_MM
+        return PoseSequence(ours, H36M_17, "world", fps or as_it_is.fps, source=source or path.name)
     motion = without_set_pose(restore_dropped_segments(as_it_is))
     if missing := sorted(set(JOINT_AT.values()) - set(motion.joints)):
         raise PoseFormatError(

@@ -13,11 +13,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from core.dataset import Dataset, Recording, valid_frames
+from core.dataset import Dataset, Recording
 from core.errors import PoseFormatError
-from core.formats import media, plausibility
+from core.formats import media, plausibility, predictions
 from core.sequence import PoseSequence
 from core.workflows import converted
 from core.workflows.open import BUILT_IN, checkpoint_names, open_dataset, recognise
@@ -64,7 +62,7 @@ def describe(spec: str | Path) -> FileInfo:
     path = Path(spec).expanduser()
     if spec in checkpoint_names() and not path.exists():
         return _of_checkpoint(str(spec))
-    from core.workflows import info_detections
+    from core.workflows import info_detections, info_poses
 
     layout = recognise(path)
     if layout == "data set file" or layout in converted.READERS:
@@ -82,13 +80,15 @@ def describe(spec: str | Path) -> FileInfo:
     if layout == "motion capture folder":
         return _of_motion_folder(path)
     if layout == "motion capture file":
-        return _of_motion(path)
+        return info_poses.of_motion(path)
     if layout == "marker file":
-        return _of_markers(path)
+        return info_poses.of_markers(path)
     if layout == "pose file":
-        return _of_poses(path)
+        return info_poses.of_poses(path)
     if layout == "nothing":
         raise PoseFormatError("no such file or folder", file=path)
+    if predictions.matches(path):
+        return info_poses.of_predictions(path)
     raise PoseFormatError(
         "nothing here is understood; expected a data set, a checkpoint, poses (.npz, .npy, .csv, "
         ".json), OpenPose's folder, a Pose2Sim project or motion capture (.asf and .amc, .bvh)",
@@ -149,16 +149,17 @@ def _share(dataset: Dataset, source: str) -> str:
 def _facts_of(recording: Recording) -> dict[str, Fact]:
     facts: dict[str, Fact] = {}
     for sequence in recording.inputs.values():
-        facts["2D"] = _shape(sequence)
+        facts["2D"] = shape_of(sequence)
     if recording.truth is not None:
-        facts["3D"] = _shape(recording.truth)
+        facts["3D"] = shape_of(recording.truth)
     facts["camera parameters"] = "known" if recording.camera else "not in it"
     if recording.pictures is not None:
         facts["pictures"] = "behind the 2D"
     return facts
 
 
-def _shape(sequence: PoseSequence) -> str:
+def shape_of(sequence: PoseSequence) -> str:
+    """Say how many joints of which skeleton, their unit and space."""
     joints = f"{len(sequence.skeleton)} joints ({sequence.skeleton.name})"
     return f"{joints}, {sequence.unit}, {sequence.space} space"
 
@@ -210,7 +211,7 @@ def _of_pose2sim(folder: Path) -> FileInfo:
     # Decoding the videos would take longer than everything else.
     dataset = pose2sim.read(folder, pictures=False)
     described = _of_dataset(str(folder), "pose2sim folder", dataset)
-    command = f"python -m core prepare pose2sim {_out(folder)}"
+    command = f"python -m core prepare pose2sim {as_new_data_set(folder)}"
     return FileInfo(
         described.path,
         described.layout,
@@ -247,163 +248,11 @@ def _of_motion_folder(folder: Path) -> FileInfo:
         facts,
         notes=("clips are listed, not read: prepare reads them",),
         odd=tuple(odd),
-        commands=(f"python -m core prepare cmu {_out(folder)}",),
+        commands=(f"python -m core prepare cmu {as_new_data_set(folder)}",),
     )
 
 
-def _of_motion(path: Path) -> FileInfo:
-    from core.formats import asf, cmu
-
-    layout = "motion capture file"
-    command = f"python -m core prepare cmu {_out(path.parent)}"
-    if path.suffix.lower() == ".asf":
-        skeleton = asf.read_skeleton(path)
-        facts: dict[str, Fact] = {"holds": "a skeleton, no motion", "bones": len(skeleton.bones)}
-        return FileInfo(str(path), layout, facts, commands=(command,))
-    subject, _, trial = path.stem.partition("_")
-    beside = path.with_name(f"{subject}.asf")
-    clip = cmu.Clip(subject, trial, cmu.UNKNOWN_ACTION, path, beside if beside.is_file() else None)
-    sequence = cmu.read_clip(clip)
-    return FileInfo(
-        str(path),
-        layout,
-        _facts_of_sequence(sequence),
-        odd=_odd_in(sequence),
-        commands=(command,),
-    )
-
-
-def _of_markers(path: Path) -> FileInfo:
-    if path.suffix.lower() != ".trc":
-        raise PoseFormatError("C3D is not read; export the markers as TRC", file=path)
-    from core.formats import trc
-
-    markers = trc.read(path)
-    facts: dict[str, Fact] = {
-        "markers": list(markers.names),
-        "frames": len(markers.positions),
-        "frames a second": float(markers.fps),
-    }
-    return FileInfo(str(path), "marker file", facts)
-
-
-def _of_poses(path: Path) -> FileInfo:
-    from core.formats import detections, keypoints
-    from core.workflows import info_detections, plain
-
-    if detections.matches(path) and (
-        path.suffix.lower() == ".json" or detections.holds_landmarks(path)
-    ):
-        return info_detections.describe(path)
-    if plain.is_bare(path):
-        try:
-            return _of_bare_array(path)
-        except PoseFormatError:
-            # No array of poses: what it holds can still be listed.
-            pass
-    try:
-        sequence = keypoints.read(path)
-    except PoseFormatError as error:
-        arrays = keypoints.arrays_in(path)
-        if not arrays:
-            raise
-        # What is in it can still be told, and why it can't be used as it is.
-        return FileInfo(str(path), "arrays", {"arrays": arrays}, odd=(error.problem,))
-    command = f"python -m core predict {shlex.quote(str(path))} --out poses_3d.npz"
-    return FileInfo(
-        str(path),
-        "pose file",
-        _facts_of_sequence(sequence),
-        odd=_odd_in(sequence),
-        commands=(command,) if sequence.space == "image" else (),
-    )
-
-
-def _of_bare_array(path: Path) -> FileInfo:
-    """Describe an array that says nothing of itself: what is told from it, what has to be said."""
-    from core.formats import plain_arrays
-    from core.workflows import plain
-
-    positions = plain_arrays.read_positions(path)
-    reading, undecided = plain.reading_of(path, {})
-    sequence = plain_arrays.to_sequence(positions, reading, str(path))
-    facts: dict[str, Fact] = {"array": f"{positions.shape}, without anything that says what it is"}
-    options = []
-    for option in ("joint_order", "unit", "axes"):
-        if option in undecided:
-            facts[option] = f"can't be told: {' or '.join(undecided[option])}"
-            options.append(f"--{option} {'|'.join(undecided[option])}")
-        else:
-            facts[option] = f"{getattr(reading, option)}, told from the numbers"
-            options.append(f"--{option} {getattr(reading, option)}")
-    facts["frames a second"] = f"not in it; {reading.fps:g} unless --fps says otherwise"
-    facts |= {"frames": len(positions), "complete frames": int(valid_frames(sequence).sum())}
-    asked = " ".join(options)
-    name = shlex.quote(str(path))
-    if sequence.space == "image":
-        commands = [f"python -m core predict {name} {asked} --out poses_3d.npz"]
-    else:
-        commands = [f"python -m core test --data_dir {name} {asked}"]
-    if sequence.space in ("camera", "root"):
-        commands.append(f"python -m core test --data_dir DATA --load {name}")
-    notes = ("shown as it would be read so; the app shows a still of it",) if undecided else ()
-    odd = (*_of_reading(reading, undecided), *_odd_in(sequence))
-    return FileInfo(str(path), "pose array", facts, notes, odd, tuple(commands))
-
-
-# What a reading tells of numbers that most programs take for px, or mm in the camera's frame.
-_UNUSUAL = {
-    "cm": "these look like centimetres, not millimetres",
-    "m": "these look like metres, not millimetres",
-    "normalised": "these look like normalised numbers, not px or mm",
-    "fraction": "these look like fractions of the picture, not px",
-    "screen": "these look like -1 to 1 of the picture's width, not px",
-    "y-up": "y seems to point up, it points down in pictures",
-    "camera-y-up": "y seems to point up, it points down in the camera's frame",
-    "world-z-up": "this looks like the world's frame (z up), not the camera's",
-    "world-y-up": "this looks like the world's frame (y up), not the camera's",
-}
-
-
-def _of_reading(reading: Any, undecided: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """Say in which way the numbers are not what a program for the baseline expects."""
-    found = []
-    for option in ("unit", "axes"):
-        values = undecided.get(option) or (getattr(reading, option),)
-        # Nothing is told from numbers that may be anything.
-        if all(value in _UNUSUAL for value in values):
-            said = "; or ".join(_UNUSUAL[value] for value in values)
-            found.append(f"{said}: say so with --{option}, as below")
-    return found
-
-
-def _out(folder: Path) -> str:
+def as_new_data_set(folder: Path) -> str:
     """Write a folder and a data set file named after it as arguments."""
     name = folder.resolve().name or "motion"
     return f"{shlex.quote(str(folder))} --out {shlex.quote(name + '.safetensors')}"
-
-
-def _facts_of_sequence(sequence: PoseSequence) -> dict[str, Fact]:
-    positions = sequence.positions
-    complete = int(valid_frames(sequence).sum())
-    facts: dict[str, Fact] = {
-        "poses": _shape(sequence),
-        "joints": list(sequence.skeleton.joints),
-        "frames": len(sequence),
-        "complete frames": complete,
-        "frames a second": sequence.fps,
-        "confidence": "yes" if sequence.confidence is not None else "none",
-        "source": sequence.source,
-    }
-    if np.isfinite(positions).any():
-        low, high = np.nanmin(positions, axis=(0, 1)), np.nanmax(positions, axis=(0, 1))
-        facts["range"] = ", ".join(
-            f"{axis} {a:.0f} to {b:.0f} {sequence.unit}"
-            for axis, a, b in zip("xyz", low, high, strict=False)
-        )
-    return facts
-
-
-def _odd_in(sequence: PoseSequence) -> tuple[str, ...]:
-    """Find what a viewer would stumble over."""
-    return plausibility.oddities(sequence)

@@ -7,10 +7,11 @@ import pytest
 
 from core import checkpoint
 from core.errors import PoseFormatError
-from core.formats import dataset_file, keypoints
+from core.formats import bvh, bvh_writer, dataset_file, keypoints
 from core.sequence import PoseSequence
 from core.skeleton import H36M_17, INPUT_16
 from core.workflows.info import describe
+from core.workflows.open import open_dataset
 from tests.formats import field_writers as writers
 from tests.formats.test_keypoints import people, pixels
 from tests.toys import toy_checkpoint, toy_dataset
@@ -90,7 +91,38 @@ def test_3d_poses_need_no_lifting(tmp_path):
     keypoints.write(path, PoseSequence(people(), H36M_17, "root", 25.0))
     found = describe(path)
     assert found.facts["poses"] == "17 joints (human36m_17), mm, root space"
-    assert found.commands == ()
+    assert found.commands == (f"python -m core test --data_dir {path}",)
+    assert open_dataset(path).frames == len(people())
+
+
+def test_predictions_that_others_saved_are_described_with_what_judges_them(tmp_path):
+    world = writers.skeleton_32(12, 3)
+    poses = writers.camera_frame(world, writers.place(9, 0))[:, writers.MOVING]
+    poses = poses - poses[:, :1]
+    for name in ("S9 Walking 1 54138969", "S9 Walking 1 60457274"):
+        np.save(tmp_path / f"{name}.npy", poses)
+    theirs = tmp_path / "all" / "theirs.npz"
+    theirs.parent.mkdir()
+    np.savez(theirs, **{"S9/Walking 1/54138969": poses, "S9/Sitting/54138969": poses})
+    for path in (theirs, tmp_path):
+        found = describe(path)
+        assert found.layout == "saved predictions"
+        recordings = found.facts["recordings"]
+        assert isinstance(recordings, list) and len(recordings) == 2
+        assert found.facts["frames"] == 2 * len(poses)
+        (command,) = found.commands
+        assert command.startswith("python -m core test --data_dir DATA --load ")
+
+
+def test_our_own_bvh_is_read_where_it_stands_and_sent_to_prepare_by_its_name(tmp_path):
+    poses = np.repeat(writers.skeleton_32(1, 3)[:, writers.MOVING], 3, axis=0)
+    for name in ("motion.bvh", "01_02.bvh"):
+        bvh_writer.write(tmp_path / name, poses, 25.0)
+    found = describe(tmp_path / "motion.bvh")
+    assert found.facts["poses"] == "17 joints (human36m_17), mm, world space"
+    assert not found.commands and "named like 02_01.bvh" in found.odd[-1]
+    assert describe(tmp_path / "01_02.bvh").commands
+    np.testing.assert_allclose(bvh.read(tmp_path / "01_02.bvh").positions, poses, atol=0.01)
 
 
 def test_arrays_that_are_no_poses_are_listed_with_what_is_wrong(tmp_path):
