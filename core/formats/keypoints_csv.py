@@ -17,6 +17,9 @@ AXES = "xyz"
 # A cell that begins so is a formula to a spreadsheet; a name from a stranger's file must not be.
 FORMULA = ("=", "+", "-", "@")
 
+# Columns that are no coordinates.
+BESIDE = ("", "index", "frame", "time", "time_s")
+
 Array = NDArray[np.floating[Any]]
 
 
@@ -69,15 +72,25 @@ def read_csv(data: bytes, name: str) -> dict[str, Any]:
     if not rows:
         raise PoseFormatError("the file is empty", file=name)
     header = [cell.strip() for cell in rows[0]]
-    if all(_is_number(cell) for cell in header):
+    numbers = [i for i, title in enumerate(header) if title.lower() not in BESIDE]
+    counted = _counts([header[i] for i in numbers])
+    if not counted and all(_is_number(cell) for cell in header):
         return {"positions": _numbers(rows, name, first_line=1)}
     values = _numbers(rows[1:], name, first_line=2, width=len(header))
-    content = _columns(header, values, name)
+    if counted:
+        content: dict[str, Any] = {"positions": values[:, numbers]}
+    else:
+        content = _columns(header, values, name)
     if "time_s" in header and len(values) > 1:
         times = values[:, header.index("time_s")]
         if times[-1] > times[0]:
             content["fps"] = round((len(times) - 1) / (times[-1] - times[0]), 3)
     return content
+
+
+def _counts(header: list[str]) -> bool:
+    """Tell a first line that only counts the columns, as tables are often written, from a pose."""
+    return len(header) > 1 and header == [str(number) for number in range(len(header))]
 
 
 def _is_number(cell: str) -> bool:
@@ -123,8 +136,12 @@ def _columns(header: list[str], values: Array, name: str) -> dict[str, Any]:
     axes = AXES[: 3 if any("z" in places[joint] for joint in joints) else 2]
     lacking = [f"{j}_{a}" for j in joints for a in axes if a not in places[j]]
     if not joints or lacking:
-        expected = f"a column {lacking[0]}" if lacking else "columns such as hip_x_px and hip_y_px"
-        raise PoseFormatError(f"{expected} was expected", file=name, place="line 1")
+        expected = (
+            f"a column {lacking[0]} was expected"
+            if lacking
+            else "columns such as hip_x_px and hip_y_px were expected"
+        )
+        raise PoseFormatError(expected, file=name, place="line 1")
     content: dict[str, Any] = {
         "positions": np.stack(
             [np.stack([values[:, places[j][a]] for a in axes], axis=-1) for j in joints], axis=1

@@ -263,7 +263,7 @@ class Unwanted:
         ("a.csv", b"\xff\xfe\x00", "is no CSV text"),
         ("a.csv", b"\n\n", "the file is empty"),
         ("a.csv", b"frame,hip_x_px\n0,1", "a column hip_y was expected"),
-        ("a.csv", b"some,words\n1,2", "columns such as hip_x_px and hip_y_px was expected"),
+        ("a.csv", b"some,words\n1,2", "columns such as hip_x_px and hip_y_px were expected"),
         ("a.csv", b"hip_x,hip_y\n1,2\n3", "line 3: has 1 cells; 2 were expected"),
         ("a.csv", b"hip_x,hip_y\n1,two", "line 2: 'two' is not a number"),
         ("a.txt", b"1", r"poses are read from \.npz, \.csv, \.json, \.npy, not from '\.txt'"),

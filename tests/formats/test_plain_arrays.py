@@ -176,3 +176,14 @@ def test_any_array_is_read_or_refused_with_a_sentence(values):
         to_sequence(positions, guess(positions, "a.npy").reading, "a.npy")
     except PoseFormatError as error:
         assert "a.npy" in str(error)
+
+
+@pytest.mark.parametrize("beside", [None, "", "frame"])
+def test_a_line_that_counts_a_tables_columns_is_no_pose(tmp_path, beside):
+    poses = np.arange(2 * 32, dtype=float).reshape(2, 32) * 3 + 100
+    rows = [[str(i) for i in range(32)], *([f"{v:g}" for v in row] for row in poses)]
+    if beside is not None:
+        rows = [[first, *row] for first, row in zip((beside, "0", "1"), rows, strict=True)]
+    (tmp_path / "a.csv").write_text("\n".join(",".join(row) for row in rows))
+    found = plain_arrays.read_positions(tmp_path / "a.csv")
+    np.testing.assert_allclose(found.reshape(2, 32), poses)
