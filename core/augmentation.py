@@ -273,12 +273,14 @@ class AnyCamera:
 class Detector:
     """How a 2D detector errs, in parts of the person's size (see `framing.size_px`).
 
-    By default a joint is off by 5.4 % of it (median; a tenth by 13 % and more): BlazePose was off
+    By default a joint is off by 5.2 % of it (median; a tenth by 16 % and more): BlazePose was off
     by 6 %, OpenPose by 4 % where four calibrated cameras could tell.
 
     Attributes:
         jitter: standard deviation per coordinate at an average joint, drawn anew per pose from
             this range, so that good and poor detections are both seen.
+        rarity: how rare the poor ones are: 1 draws evenly from that range, more draws less of its
+            upper end.
         layout: standard deviation of the constant offset of a joint: detectors and motion capture
             don't mean the same point by "hip" or "head".
         meanings: how far hips, thorax and head move beyond that, in parts of the most that layouts
@@ -288,12 +290,13 @@ class Detector:
         swaps: share of poses in which left and right legs, or arms, are taken for each other.
     """
 
-    jitter: Range = (0.0, 0.06)
+    jitter: Range = (0.0, 0.1)
+    rarity: float = 1.8
     layout: float = 0.025
     meanings: float = 0.6
-    outliers: float = 0.03
+    outliers: float = 0.035
     outlier_factor: float = 5.0
-    swaps: float = 0.01
+    swaps: float = 0.02
 
     def see(self, joints_2d: Tensor, size: Tensor, generator: torch.Generator) -> Tensor:
         """Misplace joints (B, 16, 2), px, of people of a size (B, 1, 1), px."""
@@ -306,7 +309,8 @@ class Detector:
         for limb in (LEGS, ARMS):
             swapped = seen[:, limb]
             seen = torch.where((share(count) < self.swaps)[:, None, None], swapped, seen)
-        jitter = uniform(count, self.jitter, generator)[:, None, None]
+        low, high = self.jitter
+        jitter = (low + (high - low) * share(count) ** self.rarity)[:, None, None]
         error = normal((count, joints, 2), generator) * JOINT_JITTER[:, None].to(seen.device)
         worse = share(count, joints, 1) < self.outliers
         error = torch.where(worse, self.outlier_factor * error, error)

@@ -20,7 +20,7 @@ from core.skeleton import INPUT_16
 
 Array = NDArray[np.floating[Any]]
 
-# The middle of what training with a detector's noise draws its jitter from.
+# A detector that errs more than most: two thirds of what training draws are less.
 TYPICAL_JITTER = 0.045
 
 
