@@ -87,9 +87,10 @@ def run_cmu(options: argparse.Namespace) -> int:
         fetched = fetch_cmu.fetch_cmu(
             options.folder, trials=trials, site=options.site or fetch_cmu.SITE, progress=line
         )
-    print(f"{fetched.folder}: {fetched.trials:,} trials")
+    print(f"{fetched.folder}: {fetched.trials:,} trial{'s' * (fetched.trials != 1)}")
     if fetched.missing:
-        print(f"{len(fetched.missing)} files could not be had:", file=sys.stderr)
+        count = len(fetched.missing)
+        print(f"{count} file{'s' * (count != 1)} could not be had:", file=sys.stderr)
         for name, reason in fetched.missing.items():
             print(f"  {name}: {' '.join(reason.split())}", file=sys.stderr)
     if not options.no_prepare:

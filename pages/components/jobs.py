@@ -6,6 +6,7 @@ the same share it.
 
 from __future__ import annotations
 
+import atexit
 import threading
 import time
 import uuid
@@ -30,12 +31,28 @@ class Steps(Protocol):
 
 # Results kept; the oldest goes first.
 KEPT = 32
+# A server that ends gives its jobs so long to end, too.
+LAST_S = 2.0
 # Whose page has not looked at a job for so long waits for it no more.
 AWAY_S = 10.0
 
 
 class Stopped(Exception):  # noqa: N818  nothing went wrong
     """Ends a job's work from within its progress report."""
+
+
+_begun: weakref.WeakSet[Job] = weakref.WeakSet()
+
+
+@atexit.register
+def _end_all() -> None:
+    """Stop what still runs: a thread that is torn off within foreign code may crash the server."""
+    running = [job for job in list(_begun) if job.running]
+    for job in running:
+        job.stop()
+    until = time.monotonic() + LAST_S
+    for job in running:
+        job.wait(max(0.0, until - time.monotonic()))
 
 
 class Job(Generic[T]):
@@ -60,6 +77,7 @@ class Job(Generic[T]):
         self._stop = threading.Event()
         self._started = time.monotonic()
         self._thread = threading.Thread(target=self._run, args=(work,), daemon=True)
+        _begun.add(self)
         self._thread.start()
 
     @property

@@ -33,10 +33,10 @@ def test_cmu_is_fetched_and_prepared_with_what_is_missing_named(run, tmp_path):
                    tmp_path / "list.csv", "--from", site.address)  # fmt: skip
     assert said.code == 0
     first, second, third = said.out.splitlines()
-    assert first == f"{tmp_path / 'cmu'}: 1 trials"
+    assert first == f"{tmp_path / 'cmu'}: 1 trial"
     assert second.startswith(f"{out}: 4 recordings, 12 frames")
     assert third == f"open it: python -m core test --data_dir {out}"
-    assert "1 files could not be had:\n  02_09: " in said.err and "404" in said.err
+    assert "1 file could not be had:\n  02_09: " in said.err and "404" in said.err
     assert [entry.key.action for entry in open_dataset(out).entries] == ["walk"] * 4
 
 

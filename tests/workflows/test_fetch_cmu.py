@@ -193,7 +193,8 @@ def test_a_line_that_breaks_on_the_way_ends_it_soon(site: Site, tmp_path: Path) 
         site.faults[f"/subjects/02/{line.replace(',', '_')}.amc"] = [503] * 9
     with pytest.raises(PoseFormatError, match="503"):
         fetch(site, tmp_path / "list.csv", tmp_path / "cmu")
-    assert len(site.asked) < 30
+    # Up to three attempts each, and those under way when it is given up.
+    assert len(site.asked) < 60
 
 
 def test_a_full_disk_ends_it_with_a_sentence(
