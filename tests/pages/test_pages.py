@@ -137,7 +137,8 @@ def submit(app: AppTest, label: str) -> AppTest:
 
 def test_open_files_asks_for_a_path_first(app: AppTest) -> None:
     submit(open_files(app), "Open the data set")
-    assert [w.value for w in app.warning] == ["Type the path of a folder or file first."]
+    said = "Type the path of a folder or file, or choose files, first."
+    assert [w.value for w in app.warning] == [said]
 
 
 @pytest.mark.parametrize("what", ["dataset", "checkpoint"])
