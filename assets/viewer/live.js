@@ -49,8 +49,8 @@ export function live({ data, parentElement }) {
   // The room is there before the figure is, so that nothing below it jumps.
   element.style.height = `${figure.layout.height}px`;
   const draw = async () => {
-    if (box.gone) return;
     await loadPlotly(data.plotly);
+    if (box.gone) return;
     const layout = themed(figure.layout, readTheme(element));
     await window.Plotly.react(element, figure.data, layout, data.config);
     element.dataset.drawn = String(Number(element.dataset.drawn ?? 0) + 1);

@@ -134,9 +134,7 @@ def _subjects(path: Path) -> dict[str, Path]:
 def _takes_in(folder: Path, root: Path) -> list[Path]:
     """List the takes of a folder; `_ALL` repeats the others, a link out of the root is not read."""
     found = sorted(f for f in folder.glob("*.cdf") if not f.name.startswith(("_", ".")))
-    for file in found:
-        if not file.resolve().is_relative_to(root.resolve()):
-            raise PoseFormatError("refused: it is a link out of the data's folder", file=file)
+    fingerprint.refuse_links_out(found, root)
     return found
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from core.dataset import Dataset, Entry, Key
 from core.errors import PoseFormatError
-from core.formats import arrays, joint_order
+from core.formats import arrays, fingerprint, joint_order
 from core.rig import HUMAN36M_INTRINSICS
 from core.skeleton import H36M_17
 
@@ -133,8 +133,7 @@ def read(path: str | Path) -> SavedPoses:
     for number, file in enumerate(_files(path)):
         if number >= MOST_FILES:
             raise PoseFormatError(f"more than {MOST_FILES:,} files", file=path)
-        if not file.resolve().is_relative_to(path.resolve()):
-            raise PoseFormatError("refused: it is a link out of the folder", file=file)
+        fingerprint.refuse_links_out([file], path)
         found |= {_own_name(file, content): v for content, v in _one_file(file)}
     return _by_name(found, str(path))
 

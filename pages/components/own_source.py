@@ -8,7 +8,6 @@ session for two minutes and more after its visitor left; at the latest all goes 
 
 from __future__ import annotations
 
-import shutil
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from core.scratch import Scratch
 from core.workflows import fetch_detector, footage, own
 from core.workflows.footage import Announced, Span
 from core.workflows.own import Material
-from pages.components import frame, jobs, loaders, take_along
+from pages.components import frame, jobs, loaders, take_along, uploads
 
 MATERIAL, JOB, PROBLEM, ASKED = "own_material", "own_job", "own_problem", "own_asked"
 # What is known of the film that is being looked at.
@@ -121,8 +120,8 @@ def _from_file() -> None:
         "one film.",
     )
     if files:
-        uploads = st.session_state.get("own_uploads", 0) + 1
-        _take(lambda: _take_uploads(files), own_uploads=uploads)
+        count = st.session_state.get("own_uploads", 0) + 1
+        _take(lambda: _take_uploads(files), own_uploads=count)
     with st.form("own_path", border=False):
         path = st.text_input(
             "or a path on this machine",
@@ -244,15 +243,7 @@ def _take_uploads(files: Sequence[Any]) -> None:
         )
         raise PoseFormatError(problem, file=", ".join(file.name for file in files[:3]))
     scratch = Scratch()
-    # Browsers give names, which are no paths here; the ending is what readers go by.
-    paths = []
-    for number, file in enumerate(files):
-        suffix = Path(file.name).suffix.lower()
-        stem = Path(file.name).stem if len(files) > 1 else str(number)
-        path = scratch.path / f"{stem.replace('/', '_')}{suffix}"
-        with path.open("wb") as target:
-            shutil.copyfileobj(file, target)
-        paths.append(path)
+    paths = uploads.write(files, scratch.path)
     name = files[0].name if len(files) == 1 else f"{len(files)} files"
     _take_path(paths[0] if len(paths) == 1 else scratch.path, name, scratch)
 

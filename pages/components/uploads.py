@@ -1,4 +1,4 @@
-"""Files that a visitor uploads as a data set: kept in a folder of their own, with the session."""
+"""Files that a visitor uploads; those of a data set are kept with the session."""
 
 from __future__ import annotations
 
@@ -23,14 +23,21 @@ def keep(files: Sequence[Any]) -> Path:
         files: as Streamlit's uploader gives them.
     """
     scratch = Scratch()
-    # Browsers give names, which are no paths here.
-    paths = [scratch.path / Path(file.name.replace("\\", "/")).name for file in files]
-    for file, path in zip(files, paths, strict=True):
-        with path.open("wb") as target:
-            shutil.copyfileobj(file, target)
+    paths = write(files, scratch.path)
     title = paths[0].name if len(paths) == 1 else f"{len(paths)} uploaded files"
     _kept()[str(scratch.path)] = (title, scratch)
     return paths[0] if len(paths) == 1 else scratch.path
+
+
+def write(files: Sequence[Any], folder: Path) -> list[Path]:
+    """Write uploads into a folder, each under its name, its ending in small letters."""
+    # Browsers give names, which are no paths here; the ending is what readers go by.
+    names = [Path(file.name.replace("\\", "/")) for file in files]
+    paths = [folder / f"{name.stem}{name.suffix.lower()}" for name in names]
+    for file, path in zip(files, paths, strict=True):
+        with path.open("wb") as target:
+            shutil.copyfileobj(file, target)
+    return paths
 
 
 def title_of(spec: str) -> str | None:

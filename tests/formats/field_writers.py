@@ -6,8 +6,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+
+from core.cameras import Camera
 
 # The 17 of the 32 joints that move.
 MOVING = [0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27]
@@ -221,3 +224,13 @@ def official(folder: Path, takes: dict[tuple[int, str], np.ndarray], *, d2: bool
             cdf(features / "D2_Positions" / f"{name}.{CAMERAS[camera]}.cdf", pixels)
     metadata_xml(folder / "metadata.xml")
     return folder
+
+
+def put_camera(group: Any, camera: Camera) -> None:
+    """Fill a camera's group of the original's cameras.h5."""
+    group["R"], group["T"] = camera.R.T, camera.t[:, None]
+    group["f"] = np.array(camera.focal_px)[:, None]
+    group["c"] = np.array(camera.centre_px)[:, None]
+    group["k"] = np.array(camera.radial)[:, None]
+    group["p"] = np.array(camera.tangential)[:, None]
+    group["Name"] = np.array([[ord(c)] for c in camera.name], dtype=np.uint16)

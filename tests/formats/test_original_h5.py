@@ -15,6 +15,7 @@ from core.formats import original_h5
 from core.rig import four_cameras
 from core.skeleton import H36M_17, INPUT_16
 from core.workflows.open import open_dataset
+from tests.formats import field_writers as writers
 
 CAMERAS = four_cameras("human36m")
 MOVING = [0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27]
@@ -47,13 +48,7 @@ def write(folder: Path) -> Path:
     with h5py.File(folder / "cameras.h5", "w") as file:
         for number in (1, 5, 6, 7, 8, 9, 11):
             for i, camera in enumerate(CAMERAS, start=1):
-                group = file.create_group(f"subject{number}/camera{i}")
-                group["R"], group["T"] = camera.R.T, camera.t[:, None]
-                group["f"] = np.array(camera.focal_px)[:, None]
-                group["c"] = np.array(camera.centre_px)[:, None]
-                group["k"] = np.array(camera.radial)[:, None]
-                group["p"] = np.array(camera.tangential)[:, None]
-                group["Name"] = np.array([[ord(c)] for c in camera.name], dtype=np.uint16)
+                writers.put_camera(file.create_group(f"subject{number}/camera{i}"), camera)
     return folder
 
 

@@ -211,13 +211,7 @@ def seeds(folder: Path) -> dict[str, bytes]:
     h5_places = io.BytesIO()
     with h5py.File(h5_places, "w") as file:
         for i, camera in enumerate(four_cameras("human36m"), start=1):
-            group = file.create_group(f"subject9/camera{i}")
-            group["R"], group["T"] = camera.R.T, camera.t[:, None]
-            group["f"] = np.array(camera.focal_px)[:, None]
-            group["c"] = np.array(camera.centre_px)[:, None]
-            group["k"] = np.array(camera.radial)[:, None]
-            group["p"] = np.array(camera.tangential)[:, None]
-            group["Name"] = np.array([[ord(c)] for c in camera.name], dtype=np.uint16)
+            writers.put_camera(file.create_group(f"subject9/camera{i}"), camera)
     return {
         "videopose3d 3d": (vp3d / "data_3d_h36m.npz").read_bytes(),
         "videopose3d 2d": (vp3d / "data_2d_h36m_gt.npz").read_bytes(),
