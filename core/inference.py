@@ -187,14 +187,13 @@ def engine(network: Folded, precision: Precision = "auto") -> Engine:
     """
     plain = Engine(network, "float32")
     poses = _poses_like_real_ones(plain.inputs)
+    if precision == "auto" and len(network.first.bias) >= LEAST_WIDTH:
+        for kind in _candidates():
+            found = _checked(Engine(network, kind), plain, poses)
+            if found is not None:
+                return found
     if not _is_size_of_no_matter(plain, poses):
         plain._one_size_only()
-    if precision == "float32" or len(network.first.bias) < LEAST_WIDTH:
-        return plain
-    for kind in _candidates():
-        found = _checked(Engine(network, kind), plain, poses)
-        if found is not None:
-            return found
     return plain
 
 

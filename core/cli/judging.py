@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 from core.cli.arguments import add_precision, add_reading, add_statistics, with_reading
@@ -59,18 +60,27 @@ def add_format(parser: argparse.ArgumentParser) -> None:
         "both with every digit")  # fmt: skip
 
 
-def open_judged(options: argparse.Namespace) -> tuple[Dataset, str]:
+def open_judged(
+    options: argparse.Namespace, *, meanwhile: Callable[[], None] = lambda: None
+) -> tuple[Dataset, str]:
     """Open the data, with progress, and settle on its 2D source.
+
+    Args:
+        options: what `add_judged` asked for.
+        meanwhile: called again and again while data is converted, which takes long.
 
     Raises:
         PoseFormatError: it can't be read, or there is no such source.
     """
-    from core.workflows.evaluate import pick_source
     from core.workflows.open import open_dataset
 
     with ProgressLine("opening", "steps") as line:
-        dataset = open_dataset(
-            with_reading(options.data_dir, options),
-            progress=lambda what, done, in_all: line(done, in_all, what),
-        )
+
+        def report(what: str, done: int, in_all: int) -> None:
+            meanwhile()
+            line(done, in_all, what)
+
+        dataset = open_dataset(with_reading(options.data_dir, options), progress=report)
+    from core.workflows.evaluate import pick_source
+
     return dataset, pick_source(dataset, options.input, detector=options.use_hg)

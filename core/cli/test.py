@@ -75,14 +75,15 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Evaluate and print."""
-    from core.cli.statistics import with_statistics
-    from core.workflows import evaluate as evaluation
-
     _say_what_has_no_effect(options)
     likely = options.load or ("detector" if options.use_hg else "gt")
     ahead = _Ahead(likely, options)
-    dataset, source = open_judged(options)
+    dataset, source = open_judged(options, meanwhile=ahead.start)
     split = split_of(options)
+    # Imported while the weights load: the data could be begun the sooner.
+    from core.cli.statistics import with_statistics
+    from core.workflows import evaluate as evaluation
+
     # Wrong names are told before wrong weights.
     evaluation.chosen(
         dataset, source, subjects=options.subject, actions=options.action, split=split

@@ -141,9 +141,12 @@ def _measured(
             else _errors_of(joint_set, predictions, truth, errors[1])
             for joint_set in JOINT_SETS
         }
+        parts = frames_of_each(group)
+        columns = _per_frame(predictions, truth, [part.start for part in parts])
+        columns |= {f"errors.{protocol}": errors[protocol] for protocol in PROTOCOLS}
         return [
-            _kept(each.entry, predictions[part], truth[part], part, of_sets)
-            for each, part in zip(group, frames_of_each(group), strict=True)
+            _kept(each.entry, part, columns, of_sets)
+            for each, part in zip(group, parts, strict=True)
         ]
 
     for found in workers.each(measure, in_groups(dataset, source, entries)):
@@ -152,13 +155,11 @@ def _measured(
 
 def _kept(
     entry: Entry,
-    predictions: FloatArray,
-    truth: FloatArray,
     part: slice,
+    columns: dict[str, FloatArray],
     of_sets: dict[JointSet, dict[Protocol, FloatArray]],
 ) -> _Measured:
-    """Take one recording's columns and sums."""
-    columns = _per_frame(predictions, truth)
+    """Take one recording's columns and sums out of its group's."""
     frames: dict[JointSet, int] = {}
     sums: dict[str, FloatArray] = {}
     for joint_set, of_protocols in of_sets.items():
@@ -167,16 +168,18 @@ def _kept(
         frames[joint_set] = int(complete.sum())
         for protocol, values in errors.items():
             sums[f"sums.{protocol}.{joint_set}"] = values[complete].sum(axis=0)
-            if joint_set == 17:
-                columns[f"errors.{protocol}"] = values
-    return _Measured(entry, columns, frames, sums)
+    return _Measured(entry, {name: c[part] for name, c in columns.items()}, frames, sums)
 
 
-def _per_frame(predictions: FloatArray, truth: FloatArray) -> dict[str, FloatArray]:
-    first = np.full(min(len(truth), 1), np.nan)
-    velocity = velocity_errors(predictions, truth).mean(axis=1) if len(truth) > 1 else first[:0]
+def _per_frame(
+    predictions: FloatArray, truth: FloatArray, firsts: list[int]
+) -> dict[str, FloatArray]:
+    """Measure a group's frames (F, 17, 3); `firsts` are those that have none before them."""
+    velocity = np.full(len(truth), np.nan)
+    velocity[1:] = velocity_errors(predictions, truth).mean(axis=1)
+    velocity[[first for first in firsts if first < len(truth)]] = np.nan
     return {
-        "velocity": np.concatenate([first, velocity]),
+        "velocity": velocity,
         "scaled": joint_errors(align_scale(predictions, truth), truth).mean(axis=1),
         "bones": bone_length_errors(predictions, truth, H36M_17.bones).mean(axis=1),
         "asymmetry": left_right_differences(predictions, LEFT, RIGHT).mean(axis=1),

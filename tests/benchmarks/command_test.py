@@ -67,7 +67,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        data, weights = folder / "data", options.fixture / f"ckpt_best{SUFFIX}"
+        data, weights = folder / "data", options.fixture.resolve() / f"ckpt_best{SUFFIX}"
         write_folder(options.fixture / "data", data)
         ours = [sys.executable, "-m", "core", "test", "--data_dir", str(data)]
         ours += ["--load", str(weights)]

@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import shutil
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,10 @@ import pytest
 import torch
 
 from core import checkpoint
+from core.cli import test as command
 from core.model import Lifter, LifterConfig
 from core.normalization import Statistics
-from core.workflows import measures
+from core.workflows import conversion, converted, measures
 from core.workflows.evaluate import evaluate
 from core.workflows.lift import PoseLifter
 from core.workflows.open import open_checkpoint, open_dataset
@@ -267,6 +269,28 @@ def test_the_table_comes_as_markdown_latex_and_csv(run, asked):
         assert float(rows["SittingDown"][column]) == figures["SittingDown"]
         assert float(rows["Average"][column]) == figures["average"]
     assert "invalid choice: 'word'" in one_line(run(*asked, "--format", "word"))
+
+
+def test_weights_are_loaded_while_the_data_is_converted(run, asked, folder, monkeypatch):
+    begun = threading.Event()
+
+    def load(*arguments):
+        begun.set()
+        return lifter(*arguments)
+
+    def convert(path, layout, store, name, progress):
+        progress("reading", 0, 1)
+        assert begun.wait(60)
+        return conversion.keep(path, layout, store, name, progress)
+
+    lifter = command._lifter
+    monkeypatch.setattr(command, "_lifter", load)
+    monkeypatch.setattr(converted, "SMALLEST_BYTES", 0)
+    monkeypatch.setattr(conversion, "keep_elsewhere", convert)
+    weights = folder.parent / "weights.safetensors"
+    shutil.copyfile(asked[-1], weights)
+    said = run("test", "--data_dir", folder, "--load", weights)
+    assert said.code == 0, said.err
 
 
 def test_a_second_test_opens_what_the_first_kept(run, toys, asked, monkeypatch, tmp_path):
