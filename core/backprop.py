@@ -19,6 +19,10 @@ from core.model import Block, Lifter
 # Narrower layers are not worth converting.
 LEAST_WIDTH = 256
 
+# glibc gives free memory back to the system, to be had again page by page, until it has seen a
+# block of this size come and go; a step makes and frees megabytes of gradients.
+KEPT_BYTES = 31 << 20
+
 
 class _Kept(NamedTuple):
     """What a hidden layer's backward pass needs of its forward pass."""
@@ -138,6 +142,7 @@ class Backprop:
         ]
         self._last, self._learnt_last = _Linear(model.w2), list(model.w2.parameters())
         self._x: list[Tensor] = []
+        torch.empty(KEPT_BYTES, dtype=torch.uint8)
 
     @torch.no_grad()
     def forward(self, x: Tensor) -> Tensor:

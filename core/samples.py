@@ -82,7 +82,7 @@ class Pairs:
 
     def batch(self, which: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Take the pairs; nothing is drawn for those that are as published."""
-        inputs, outputs = self.inputs[which], self.outputs[which]
+        inputs, outputs = self.inputs.index_select(0, which), self.outputs.index_select(0, which)
         if self.mirror_about is not None:
             tossed = _toss(len(which), generator)
             inputs = torch.where(tossed, mirror_inputs(inputs, self.mirror_about), inputs)
