@@ -6,7 +6,7 @@ that a run would wait at its start, and collects its lists anew in every step.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -28,31 +28,47 @@ class Adam:
     def __init__(self, parameters: Mapping[str, nn.Parameter]) -> None:
         self._names = list(parameters)
         self._parameters = list(parameters.values())
-        self._steps = [torch.zeros((), device=p.device) for p in self._parameters]
-        self._means = [torch.zeros_like(p, requires_grad=False) for p in self._parameters]
-        self._squares = [torch.zeros_like(p, requires_grad=False) for p in self._parameters]
+        # Of each parameter: steps so far, and the running averages of its gradient and its square.
+        self._states = {
+            p: (torch.zeros((), device=p.device), *(torch.zeros_like(p.data) for _ in range(2)))
+            for p in self._parameters
+        }
 
     @torch.no_grad()
-    def step(self, lr: float, divisor: Tensor | None = None) -> None:
-        """Take a step of rate `lr` down the gradient, which is first divided by `divisor` ()."""
-        adam(
-            self._parameters,  # type: ignore[arg-type]
-            [p.grad for p in self._parameters],  # type: ignore[misc]
-            self._means,
-            self._squares,
-            [],
-            self._steps,
-            fused=True,
-            grad_scale=divisor,
-            found_inf=None,
-            amsgrad=False,
-            beta1=BETA_1,
-            beta2=BETA_2,
-            lr=lr,
-            weight_decay=0.0,
-            eps=EPSILON,
-            maximize=False,
-        )
+    def step(
+        self,
+        lr: float,
+        divisor: Tensor | None = None,
+        parts: Iterable[Sequence[nn.Parameter]] | None = None,
+    ) -> None:
+        """Take a step of rate `lr` down the gradient, which is first divided by `divisor` ().
+
+        Args:
+            lr: the rate.
+            divisor: None for 1.
+            parts: all parameters, as many at a time as have their `grad` then; None for all at
+                once.
+        """
+        for part in [self._parameters] if parts is None else parts:
+            steps, means, squares = zip(*(self._states[p] for p in part), strict=True)
+            adam(
+                [*part],
+                [p.grad for p in part],  # type: ignore[misc]
+                [*means],
+                [*squares],
+                [],
+                [*steps],
+                fused=True,
+                grad_scale=divisor,
+                found_inf=None,
+                amsgrad=False,
+                beta1=BETA_1,
+                beta2=BETA_2,
+                lr=lr,
+                weight_decay=0.0,
+                eps=EPSILON,
+                maximize=False,
+            )
 
     def forget_gradients(self) -> None:
         """Let the next backward pass begin with none."""
@@ -61,11 +77,10 @@ class Adam:
 
     def state(self) -> dict[str, Tensor]:
         """Give the running averages and counts as "NAME.PARAMETER", with PyTorch's names."""
-        kept = (self._steps, self._means, self._squares)
         return {
-            f"{name}.{parameter}": value
-            for name, values in zip(STATE, kept, strict=True)
-            for parameter, value in zip(self._names, values, strict=True)
+            f"{name}.{parameter}": self._states[p][i]
+            for i, name in enumerate(STATE)
+            for parameter, p in zip(self._names, self._parameters, strict=True)
         }
 
     @torch.no_grad()

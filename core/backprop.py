@@ -3,12 +3,17 @@
 The gradient is the one that PyTorch derives by itself. What it costs to derive it, some
 microseconds at each of a hundred places, would be a third of a step of 64 poses; and here each
 weight is converted once a step where the products are taken in bfloat16.
+
+With few poses a step is bound by memory. A large matrix's gradient G = S^T X is then made only
+when its weight is updated, one matrix after the other, and used while the cache still has it. The
+norm for clipping, asked for before, comes from the factors: |G|^2 is the sum of S S^T times X X^T
+element by element, which for B poses are B x B.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +23,9 @@ from core.model import Block, Lifter
 
 # Narrower layers are not worth converting.
 LEAST_WIDTH = 256
+
+# A gradient is made late where its matrix has so many times more rows and columns than a batch.
+LATE_FROM = 16
 
 # glibc gives free memory back to the system, to be had again page by page, until it has seen a
 # block of this size come and go; a step makes and frees megabytes of gradients.
@@ -41,25 +49,33 @@ class _Linear:
         self._linear = linear
         self._weight, self._bias = linear.weight.detach(), linear.bias.detach()
         self._coarse = self._weight.bfloat16() if coarse else None
+        self._version = self._weight._version
+        # Input and slope as they were multiplied, until the gradient is made of them.
+        self._factors: list[tuple[Tensor, Tensor]] = []
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Give the input as it was multiplied, and the output in float32."""
         if self._coarse is None:
             return x, product(x, self._weight, self._bias)
+        self._follow()
         x = x.bfloat16()
-        return x, product(x, self._coarse.copy_(self._weight)).float().add_(self._bias)
+        return x, product(x, self._coarse).float().add_(self._bias)
 
     def learn(self, x: Tensor, slope: Tensor, *, bias: bool) -> Tensor:
-        """Set the gradients; give the slope as it was multiplied."""
+        """Set the gradients, or keep what `late` makes the weight's of.
+
+        Returns:
+            The slope as it was multiplied.
+        """
         linear = self._linear
         if bias:
             linear.bias.grad = slope.sum(0)
-        if self._coarse is None:
-            linear.weight.grad = product(slope.t(), x.t())
-            return slope
-        slope, kept = slope.bfloat16(), linear.weight.grad
-        found = product(slope.t(), x.t())
-        linear.weight.grad = found.float() if kept is None else kept.copy_(found)
+        if self._coarse is not None:
+            slope = slope.bfloat16()
+        if LATE_FROM * len(x) <= min(self._weight.shape):
+            linear.weight.grad, self._factors = None, [(x, slope)]
+        else:
+            linear.weight.grad = product(slope.t(), x.t()).float()
         return slope
 
     def backward(self, slope: Tensor) -> Tensor:
@@ -67,12 +83,33 @@ class _Linear:
         weight = self._weight if self._coarse is None else self._coarse
         return product(slope, weight.t()).float()
 
+    def late_squares(self) -> list[Tensor]:
+        """Give the squared norm of the gradient that is still to be made, if one is."""
+        factors = [(x.float(), slope.float()) for x, slope in self._factors]
+        return [product(s, s).flatten().dot(product(x, x).flatten()) for x, s in factors]
+
+    def late(self) -> Iterator[list[nn.Parameter]]:
+        """Make the gradient that is still to be made, if one is; it lasts while it is used."""
+        weight = cast(nn.Parameter, self._linear.weight)
+        while self._factors:
+            x, slope = self._factors.pop()
+            weight.grad = product(slope.t(), x.t()).float()
+            yield [weight]
+            weight.grad = None
+            self._follow()
+
+    def _follow(self) -> None:
+        """Convert the weight anew if it has changed."""
+        if self._coarse is not None and self._version != self._weight._version:
+            self._coarse.copy_(self._weight)
+            self._version = self._weight._version
+
 
 class _Hidden:
     """Linear, batch norm, ReLU and dropout."""
 
     def __init__(self, linear: nn.Linear, norm: nn.Module, drop: float, *, coarse: bool) -> None:
-        self._linear = _Linear(linear, coarse=coarse)
+        self.linear = _Linear(linear, coarse=coarse)
         self._norm: Any = norm if isinstance(norm, nn.BatchNorm1d) else None
         if isinstance(norm, nn.BatchNorm1d):
             self._gamma, self._beta = norm.weight.detach(), norm.bias.detach()
@@ -82,7 +119,7 @@ class _Hidden:
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
         norm, mean, scale = self._norm, None, None
-        x, z = self._linear.forward(x)
+        x, z = self.linear.forward(x)
         if norm is None:
             y = z.relu()
         else:
@@ -110,11 +147,15 @@ class _Hidden:
                 slope, z, self._gamma, norm.running_mean, norm.running_var, mean, scale,
                 True, norm.eps, [True, True, True],
             )  # fmt: skip
-        return self._linear.learn(x, slope, bias=norm is None)
+        return self.linear.learn(x, slope, bias=norm is None)
 
     def backward(self, slope: Tensor) -> Tensor:
         """Set the gradients; give the slope by the input."""
-        return self._linear.backward(self.learn(slope))
+        return self.linear.backward(self.learn(slope))
+
+    def square(self) -> Tensor:
+        """Give the gradients' squared norm."""
+        return square_of(self.learnt, self.linear.late_squares())
 
 
 class Backprop:
@@ -122,7 +163,7 @@ class Backprop:
 
     Args:
         model: the network; its batch norms' running statistics follow, and its parameters' `grad`
-            holds the gradient after `backward`.
+            holds the gradient after `backward`, as `parts` gives them.
         chance: source of dropout.
         coarse: multiply the hidden layers' matrices in bfloat16; all else stays float32.
     """
@@ -141,6 +182,7 @@ class Backprop:
             if isinstance(block, Block)
         ]
         self._last, self._learnt_last = _Linear(model.w2), list(model.w2.parameters())
+        self._learnt = [p for p in model.parameters() if p.requires_grad]
         self._x: list[Tensor] = []
         torch.empty(KEPT_BYTES, dtype=torch.uint8)
 
@@ -167,16 +209,25 @@ class Backprop:
             The whole gradient's squared norm, taken piece by piece while each is in the cache.
         """
         y = self._last.backward(self._last.learn(self._x.pop(), slope, bias=True))
-        squares = [square_of(self._learnt_last)]
+        squares = [square_of(self._learnt_last, self._last.late_squares())]
         for one, two in reversed(self._blocks):
             z = two.backward(y)
-            squares.append(square_of(two.learnt))
+            squares.append(two.square())
             z = one.backward(z)
-            squares.append(square_of(one.learnt))
+            squares.append(one.square())
             y = y + z if self._config.residual else z
         self._first.learn(y)
-        squares.append(square_of(self._first.learnt))
+        squares.append(self._first.square())
         return torch.stack(squares).sum()
+
+    def parts(self) -> Iterator[Sequence[nn.Parameter]]:
+        """Give the parameters part by part, each with its `grad`: use it before asking on."""
+        yield from self._last.late()
+        for one, two in reversed(self._blocks):
+            yield from two.linear.late()
+            yield from one.linear.late()
+        yield from self._first.linear.late()
+        yield [p for p in self._learnt if p.grad is not None]
 
     def _masks(self, rows: int) -> list[Tensor | None]:
         config = self._config
@@ -186,7 +237,7 @@ class Backprop:
         return list(self._chance.keep((layers, rows, config.linear_size), config.dropout))
 
 
-def square_of(parameters: Iterable[nn.Parameter]) -> Tensor:
-    """Sum the squares of gradients."""
+def square_of(parameters: Iterable[nn.Parameter], others: Iterable[Tensor] = ()) -> Tensor:
+    """Sum the squares of gradients, and `others` that were summed already."""
     gradients = [p.grad.flatten() for p in parameters if p.grad is not None]
-    return torch.stack([gradient.dot(gradient) for gradient in gradients]).sum()
+    return torch.stack([*(gradient.dot(gradient) for gradient in gradients), *others]).sum()

@@ -334,7 +334,8 @@ class Training:
         inputs = normalize(framed, scales.input_mean, scales.input_std)
         outputs = normalize(relative, scales.output_mean, scales.output_std)
         loss, square = self._gradients(inputs, outputs, whole)
-        self._optimizer.step(lr, self._divisor(square))
+        parts = None if self._passes is None else self._passes.parts()
+        self._optimizer.step(lr, self._divisor(square), parts)
         if self.config.clip_weights:
             with torch.no_grad():
                 for matrix in self._matrices:
@@ -347,7 +348,7 @@ class Training:
         return loss
 
     def _gradients(self, inputs: Tensor, outputs: Tensor, whole: int) -> tuple[Tensor, Tensor]:
-        """Set every parameter's gradient; returns the loss and the gradient's squared norm."""
+        """Find every parameter's gradient; returns the loss and the gradient's squared norm."""
         std = self.scales.output_std
         if self._passes is not None:
             predicted = self._passes.forward(inputs)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from core import backprop
 from core.backprop import Backprop
 from core.layers import Chance, draw_from
 from core.loss import loss_and_slope
@@ -48,6 +49,18 @@ def batch(seed: int = 1) -> tuple[Tensor, Tensor]:
     )
 
 
+def gradients_of(model: Lifter, passes: Backprop) -> dict[str, Tensor]:
+    """Collect the gradient part by part, each parameter's once."""
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    found: dict[str, Tensor] = {}
+    for part in passes.parts():
+        for parameter in part:
+            assert names[parameter] not in found
+            assert parameter.grad is not None
+            found[names[parameter]] = parameter.grad.clone()
+    return found
+
+
 @pytest.mark.parametrize(
     "change",
     [{}, {"dropout": 0.0}, {"dropout": 0.25}, {"dropout": 0.1}, {"batch_norm": False},
@@ -55,7 +68,11 @@ def batch(seed: int = 1) -> tuple[Tensor, Tensor]:
      {"batch_norm": False, "dropout": 0.0, "residual": False}],
     ids=str,
 )  # fmt: skip
-def test_outputs_gradients_and_statistics_are_those_of_autograd(change: dict[str, Any]) -> None:
+@pytest.mark.parametrize("late", [False, True], ids=["at once", "late"])
+def test_outputs_gradients_and_statistics_are_those_of_autograd(
+    change: dict[str, Any], late: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backprop, "LATE_FROM", 0 if late else 1000)
     ours, plain = two_networks(replace(SMALL, **change))
     draw_from(plain, chance())
     passes = Backprop(ours, chance())
@@ -70,18 +87,23 @@ def test_outputs_gradients_and_statistics_are_those_of_autograd(change: dict[str
         square = passes.backward(slope)
         norm = nn.utils.get_total_norm([p.grad for p in plain.parameters() if p.grad is not None])
         assert float(square.sqrt()) == pytest.approx(float(norm), rel=1e-4)
+        gradients = gradients_of(ours, passes)
         for (name, one), other in zip(ours.named_parameters(), plain.parameters(), strict=True):
             assert one.requires_grad == other.requires_grad
             if other.requires_grad:
-                assert one.grad is not None and other.grad is not None, name
+                assert other.grad is not None, name
                 scale = float(other.grad.abs().max())
-                torch.testing.assert_close(one.grad, other.grad, rtol=0, atol=1e-4 * scale)
+                torch.testing.assert_close(gradients[name], other.grad, rtol=0, atol=1e-4 * scale)
     for (name, one), other in zip(ours.state_dict().items(), plain.state_dict().values(),
                                   strict=True):  # fmt: skip
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5, msg=name)
 
 
-def test_coarse_products_change_the_gradient_by_their_rounding_only() -> None:
+@pytest.mark.parametrize("late", [False, True], ids=["at once", "late"])
+def test_coarse_products_change_the_gradient_by_their_rounding_only(
+    late: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backprop, "LATE_FROM", 0 if late else 1000)
     fine, coarse = two_networks(replace(SMALL, linear_size=256))
     gradients = []
     for model, is_coarse in ((fine, False), (coarse, True)):
@@ -89,7 +111,7 @@ def test_coarse_products_change_the_gradient_by_their_rounding_only() -> None:
         for seed in (1, 2):  # the second time gradients lie where the first ones lay
             x, truth = batch(seed)
             passes.backward(loss_and_slope("mse", passes.forward(x), truth, torch.ones(48))[1])
-        gradients.append({n: p.grad for n, p in model.named_parameters() if p.grad is not None})
+        gradients.append(gradients_of(model, passes))
     assert gradients[0].keys() == gradients[1].keys()
     differ = 0
     for name, one in gradients[0].items():
@@ -99,6 +121,38 @@ def test_coarse_products_change_the_gradient_by_their_rounding_only() -> None:
         # Units whose sum is near 0 may be switched on or off by it.
         assert float((one - other).norm() / one.norm()) < 0.1, name
     assert differ == len(gradients[0])
+
+
+def test_a_batch_of_another_size_leaves_no_gradient_behind() -> None:
+    model, _ = two_networks(replace(SMALL, linear_size=256))
+    passes = Backprop(model, chance())
+    norms = []
+    for rows in (BATCH, 16, 16):  # at once, then late
+        x, truth = (each[:rows] for each in batch())
+        slope = loss_and_slope("mse", passes.forward(x), truth, torch.ones(48))[1]
+        square = passes.backward(slope)
+        gradients = gradients_of(model, passes)
+        norms.append(float(square.sqrt()))
+        assert norms[-1] == pytest.approx(
+            float(nn.utils.get_total_norm(gradients.values())), rel=1e-4
+        )
+    assert norms[0] != norms[1]
+
+
+def test_coarse_products_follow_weights_that_a_part_changed() -> None:
+    model, _ = two_networks(replace(SMALL, linear_size=512, dropout=0.0, batch_norm=False))
+    passes = Backprop(model, chance(), coarse=True)
+    x, truth = batch()
+    slope = loss_and_slope("mse", passes.forward(x), truth, torch.ones(48))[1]
+    passes.backward(slope)
+    parts = 0
+    with torch.no_grad():
+        for part in passes.parts():
+            parts += 1
+            for parameter in part:
+                parameter.mul_(0.5)
+    assert parts == 5, "four matrices come late, one after the other"
+    torch.testing.assert_close(passes.forward(x), model(x).detach(), rtol=0.02, atol=0.05)
 
 
 def test_coarse_products_follow_the_weights_as_they_change() -> None:
