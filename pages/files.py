@@ -55,7 +55,9 @@ def open_a_dataset() -> None:
         elif path.strip():
             st.session_state[ASKED] = str(pickers.path_typed(path))
         else:
-            st.warning("Type the path of a folder or file, or choose files, first.")
+            st.warning(
+                "Type the path of a folder or file, or choose files and wait until they are here."
+            )
             return
         st.rerun()
 
@@ -144,7 +146,7 @@ def open_a_checkpoint() -> None:
             model = loaders.checkpoint(spec)
             opened[spec] = None
         else:
-            st.warning("Type a path or choose a file first.")
+            st.warning("Type a path, or choose a file and wait until it is here.")
             return
     except PoseFormatError as error:
         st.error(frame.escape(str(error)), icon=":material/error:")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable, Hashable
 from functools import partial
@@ -46,6 +47,10 @@ MIME = {
 }  # fmt: skip
 
 
+# File systems take 255 bytes; a letter may need four.
+LONGEST_NAME = 60
+
+
 class Made(NamedTuple):
     """A file that is ready."""
 
@@ -69,7 +74,7 @@ def offer(what: Shown, stem: str) -> None:
             for suffix, (label, mime) in NUMBERS.items():
                 st.download_button(
                     label,
-                    _lazily(what, suffix),
+                    _lazily(what, f"{stem}{suffix}"),
                     f"{stem}{suffix}",
                     mime,
                     key=f"download_{suffix[1:]}",
@@ -87,18 +92,23 @@ def offer(what: Shown, stem: str) -> None:
     _show_what_is_made()
 
 
-def make(
-    what: Shown, suffix: str, progress: jobs.Progress | None = None, **choices: object
-) -> Made:
-    """Make one file in memory; `choices` are those of `export_file.write`."""
+def make(what: Shown, name: str, progress: jobs.Progress | None = None, **choices: object) -> Made:
+    """Make one file in memory.
+
+    Args:
+        what: as the viewer shows it.
+        name: the file's, which some formats repeat inside; its ending says the kind.
+        progress: told of films; it may raise to stop.
+        **choices: those of `export_file.write`.
+    """
     with Scratch() as folder:
-        path = folder / f"export{suffix}"
+        path = folder / re.sub(r"[^\w.-]+", "-", name)[-LONGEST_NAME:]
         note = export_file.write(path, what, progress=progress, **choices)  # type: ignore[arg-type]
         return Made(path.read_bytes(), note)
 
 
-def _lazily(what: Shown, suffix: str) -> Callable[[], bytes]:
-    return lambda: make(what, suffix).content
+def _lazily(what: Shown, name: str) -> Callable[[], bytes]:
+    return lambda: make(what, name).content
 
 
 @st.dialog("Take it along")
@@ -120,7 +130,7 @@ def _dialog(what: Shown, stem: str) -> None:
         # Nobody else finds what is made for this visitor, and it goes with them.
         key = ("take along", uuid.uuid4().hex)
         st.session_state[MAKING] = (jobs.Lease(key), name)
-        work = partial(make, what, suffix, figure=figure, frames=frames, look=look)
+        work = partial(make, what, name, figure=figure, frames=frames, look=look)
         jobs.start(key, lambda report: work(progress=report)).wait(0.5)
         st.toast(f"{name} is being made: see below Download.")
         # Closes the dialog: the file is made while one looks on.

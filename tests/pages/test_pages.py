@@ -137,7 +137,7 @@ def submit(app: AppTest, label: str) -> AppTest:
 
 def test_open_files_asks_for_a_path_first(app: AppTest) -> None:
     submit(open_files(app), "Open the data set")
-    said = "Type the path of a folder or file, or choose files, first."
+    said = "Type the path of a folder or file, or choose files and wait until they are here."
     assert [w.value for w in app.warning] == [said]
 
 

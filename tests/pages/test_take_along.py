@@ -30,9 +30,15 @@ def test_the_menu_offers_every_kind_of_file(page: str) -> None:
 def test_the_menu_makes_what_the_command_line_makes(tmp_path: Path) -> None:
     shown = export_file.Shown(packet(), None, None)  # type: ignore[arg-type]
     for suffix in (".bvh", ".trc", ".html"):
-        export_file.write(tmp_path / f"export{suffix}", shown)
-        made = take_along.make(shown, suffix)
-        assert made.content == (tmp_path / f"export{suffix}").read_bytes()
+        export_file.write(tmp_path / f"S9_Walking{suffix}", shown)
+        made = take_along.make(shown, f"S9_Walking{suffix}")
+        assert made.content == (tmp_path / f"S9_Walking{suffix}").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["a b/c\\d", "x" * 300, "走" * 300])
+def test_any_name_that_a_browser_gives_will_do(name: str) -> None:
+    shown = export_file.Shown(packet(), None, None)  # type: ignore[arg-type]
+    assert b"PathFileType" in take_along.make(shown, f"{name}.trc").content
 
 
 def test_a_film_that_is_stopped_is_none(tmp_path: Path) -> None:
@@ -44,5 +50,5 @@ def test_a_film_that_is_stopped_is_none(tmp_path: Path) -> None:
         raise jobs.Stopped
 
     with pytest.raises(jobs.Stopped):
-        take_along.make(shown, ".gif", stop)
+        take_along.make(shown, "film.gif", stop)
     assert told == [(1, np.ceil(5 * 20 / 50))]
