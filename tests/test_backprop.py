@@ -127,7 +127,7 @@ def test_a_batch_of_another_size_leaves_no_gradient_behind() -> None:
     model, _ = two_networks(replace(SMALL, linear_size=256))
     passes = Backprop(model, chance())
     norms = []
-    for rows in (BATCH, 16, 16):  # at once, then late
+    for rows in (BATCH, 16, 16, BATCH):  # at once, late, late, at once
         x, truth = (each[:rows] for each in batch())
         slope = loss_and_slope("mse", passes.forward(x), truth, torch.ones(48))[1]
         square = passes.backward(slope)
