@@ -49,7 +49,8 @@ class _Linear:
         self._linear = linear
         self._weight, self._bias = linear.weight.detach(), linear.bias.detach()
         self._coarse = self._weight.bfloat16() if coarse else None
-        self._version = self._weight._version
+        # The weight's version if `late` has converted it; Adam's kernel changes none.
+        self._converted: int | None = None
         # Input and slope as they were multiplied, until the gradient is made of them.
         self._factors: list[tuple[Tensor, Tensor]] = []
 
@@ -57,7 +58,9 @@ class _Linear:
         """Give the input as it was multiplied, and the output in float32."""
         if self._coarse is None:
             return x, product(x, self._weight, self._bias)
-        self._follow()
+        if self._converted != self._weight._version:
+            self._coarse.copy_(self._weight)
+        self._converted = None
         x = x.bfloat16()
         return x, product(x, self._coarse).float().add_(self._bias)
 
@@ -96,13 +99,9 @@ class _Linear:
             weight.grad = product(slope.t(), x.t()).float()
             yield [weight]
             weight.grad = None
-            self._follow()
-
-    def _follow(self) -> None:
-        """Convert the weight anew if it has changed."""
-        if self._coarse is not None and self._version != self._weight._version:
-            self._coarse.copy_(self._weight)
-            self._version = self._weight._version
+            if self._coarse is not None:
+                self._coarse.copy_(self._weight)
+                self._converted = self._weight._version
 
 
 class _Hidden:

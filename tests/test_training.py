@@ -10,7 +10,7 @@ from typing import Literal
 import pytest
 import torch
 
-from core import metrics, rig
+from core import backprop, metrics, rig
 from core.augmentation import AnyCamera, Detector, Lenses, mirror
 from core.model import LifterConfig
 from core.samples import (
@@ -237,24 +237,45 @@ def same(one: Training, other: Training) -> bool:
     return all(torch.equal(a, b) for a, b in pairs)
 
 
+@pytest.mark.parametrize("clipped", [False, True], ids=["free", "clipped"])
+def test_late_gradients_and_coarse_products_teach_the_same(
+    clipped: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = dataclasses.replace(TINY, linear_size=256)
+    curves: dict[tuple[str, int], list[float]] = {}
+    precisions: tuple[Literal["float32", "bfloat16"], ...] = ("float32", "bfloat16")
+    for precision in precisions:
+        config = dataclasses.replace(QUICK, precision=precision, clip_weights=clipped)
+        for late_from in (16, 1000):
+            monkeypatch.setattr(backprop, "LATE_FROM", late_from)
+            run = training(config, network, samples=pairs(160))
+            curves[precision, late_from] = [progress.loss for progress in epochs(run)]
+    known = curves["float32", 1000]
+    assert curves["float32", 16] == pytest.approx(known, rel=1e-3)
+    for late_from in (16, 1000):
+        assert curves["bfloat16", late_from] == pytest.approx(known, rel=0.03)
+
+
 VARIED = Views(people(24), AnyCamera(), "person", flip=True, limbs=0.5, heads=0.5, bones=0.1,
                detector=Detector(), views=3)  # fmt: skip
 
 
 @pytest.mark.parametrize("steps", [1, 3, 5, 8, 9, 14])
+@pytest.mark.parametrize("width", [32, 256], ids=["narrow", "wide"])
 @pytest.mark.parametrize(
     ("config", "samples"),
     [
         (QUICK, pairs(72)),
         (dataclasses.replace(QUICK, average=0.9, schedule="one_cycle", loss="distance"), VARIED),
         (dataclasses.replace(QUICK, precision="bfloat16", clip_weights=True), pairs(72)),
+        (dataclasses.replace(QUICK, precision="bfloat16"), pairs(72)),
     ],
-    ids=["published", "averaged", "bfloat16"],
+    ids=["published", "averaged", "bfloat16 and clipped", "bfloat16"],
 )
 def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
-    config: TrainingConfig, samples: Pairs | Views, steps: int
+    config: TrainingConfig, samples: Pairs | Views, width: int, steps: int
 ) -> None:
-    network = dataclasses.replace(TINY, dropout=0.4)
+    network = dataclasses.replace(TINY, linear_size=width, dropout=0.4)
     whole = training(config, network, samples=samples)
     curve = [p.loss for p in whole.run() if p.epoch_done]
     first = training(config, network, samples=samples)
