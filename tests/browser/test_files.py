@@ -31,7 +31,12 @@ def npy(array: np.ndarray) -> bytes:
 def upload(page: Any, form: str, files: dict[str, bytes]) -> None:
     """Choose files in one of the two forms and send it."""
     label = {"dataset": "Open the data set", "checkpoint": "Load the checkpoint"}[form]
-    uploader = page.locator(f"[class*=st-key-{form}_upload]")
+    place = f"[class*=st-key-{form}_upload]"
+    uploader = page.locator(place)
+    # The uploader of the files before stays until the page's run is over.
+    page.wait_for_function(
+        "place => document.querySelectorAll(place).length === 1", arg=place, timeout=READY_MS
+    )
     uploader.locator("input[type=file]").set_input_files(
         [{"name": n, "mimeType": "application/octet-stream", "buffer": b} for n, b in files.items()]
     )
