@@ -44,6 +44,7 @@ def show(title: str) -> None:
     with st.sidebar.container(horizontal=True, key="menu", gap="small"):
         for script, label in PAGES:
             st.page_link(script, label=label)
+        st.html(ASSETS / "menu.html", unsafe_allow_javascript=True)
 
 
 @st.cache_resource(show_spinner=False)

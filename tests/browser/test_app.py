@@ -211,6 +211,17 @@ def test_a_phone_shows_everything_without_sideways_scrolling(open_page, url) -> 
     assert page.locator(".pv .js-plotly-plot").first.is_visible()
 
 
+def test_on_a_phone_the_menu_leaves_when_a_page_is_chosen(open_page, url) -> None:
+    page = open_page(url, width=390, height=844, has_touch=True, is_mobile=True)
+    wait_for_drawing(page)
+    sidebar = page.get_by_test_id("stSidebar")
+    for title in ("Robustness", "Open files"):
+        page.get_by_test_id("stExpandSidebarButton").click()
+        sidebar.get_by_role("link", name=title).tap()
+        page.wait_for_selector("[data-testid=stSidebar][data-collapsed=true]", state="attached")
+        page.wait_for_function("title => document.title.startsWith(title)", arg=title)
+
+
 def test_the_dark_theme_reaches_page_and_viewer(open_page, url) -> None:
     page = open_page(url, color_scheme="dark")
     wait_for_drawing(page)
