@@ -33,8 +33,11 @@ class ProgressLine:
             self.stream.write("\r\x1b[K")
             self.stream.flush()
 
-    def __call__(self, done: int, in_all: int, name: str = "") -> None:
-        """Report that `done` of `in_all` are through; `name` is what was last worked on."""
+    def __call__(self, done: int, in_all: int, name: str = "", problem: str = "") -> None:
+        """Report that `done` of `in_all` are through.
+
+        `name` is what was last worked on; `problem`, what keeps the work waiting, takes its place.
+        """
         now = time.monotonic()
         if not done:  # what goes before the first step says nothing about the pace
             self.started = now
@@ -46,8 +49,8 @@ class ProgressLine:
         if done:
             left = (now - self.started) / done * (in_all - done)
             text += f", {left:.0f} s left"
-        if name:
-            text += f" ({name})"
+        if problem or name:
+            text += f" ({problem or name})"
         if self.on_terminal:
             self.stream.write(f"\r\x1b[K{text[:100]}")
         else:

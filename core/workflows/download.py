@@ -64,6 +64,7 @@ def download(
     *,
     sha256: str | None = None,
     progress: Progress | None = None,
+    retrying: Callable[[str], None] | None = None,
     check: Callable[[Path], object] | None = None,
     session: requests.Session | None = None,
     waits_s: tuple[float, ...] = WAITS_S,
@@ -79,6 +80,7 @@ def download(
         progress: called as bytes arrive, and with zeros between two attempts; raise in it to
             stop. What has arrived stays as a part, and the next call goes on from there, if the
             server's file is still the same.
+        retrying: called with what was wrong, before the wait for another attempt.
         check: called with the whole file before it gets its place; raises `PoseFormatError` if
             it is not what it should be, and the file is thrown away.
         session: of `open_session`.
@@ -106,6 +108,8 @@ def download(
                         "what has arrived is kept, and the next attempt goes on from there",
                         file=url,
                     ) from None
+                if retrying is not None:
+                    retrying(str(error))
                 _wait(min(error.wait_s or wait_s, LONGEST_WAIT_S), progress)
         _examine(part, url, sha256, check)
         part.replace(path)

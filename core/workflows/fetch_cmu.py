@@ -9,6 +9,7 @@ in them, a list says: `assets/cmu_trials.csv`, or one of the user's own with the
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import re
 import threading
@@ -47,8 +48,9 @@ CONNECTIONS = 2
 # fail for any reason before one has come, too.
 FAILURES_TO_GIVE_UP = 4
 
-# Files that are there, files in all, and the one that came last.
-Report = Callable[[int, int, str], None]
+# Files that are there, files in all, the one that came last, and what keeps the next away, "" if
+# nothing does.
+Report = Callable[[int, int, str, str], None]
 
 _STARTS = {".asf": re.compile(r"^\s*:(?:version|name|units)\b", re.MULTILINE),
            ".amc": re.compile(r"^\s*:(?:FULLY-SPECIFIED|DEGREES)\b", re.MULTILINE)}  # fmt: skip
@@ -117,6 +119,8 @@ def fetch_cmu(
     missing: dict[str, str] = {}
     failed: list[PoseFormatError] = []
     arrived = unreachable = 0
+    waiting: dict[str, str] = {}
+    name = ""
     stop = threading.Event()
 
     def watch(_: int, __: int) -> None:
@@ -132,6 +136,7 @@ def fetch_cmu(
                 folder / path,
                 sha256=sha256,
                 progress=watch,
+                retrying=functools.partial(waiting.__setitem__, path),
                 check=_check,
                 session=session_of(),
                 waits_s=waits_s,
@@ -141,26 +146,27 @@ def fetch_cmu(
         try:
             for path, sha256 in files.items():
                 pending[pool.submit(get, path, sha256)] = path
-            name = ""
             while pending:
                 finished, _ = wait(pending, LISTEN_S, return_when=FIRST_COMPLETED)
                 for each in finished:
                     path = pending.pop(each)
-                    name = Path(path).name
+                    waiting.pop(path, None)
                     try:
                         each.result()
                         arrived += 1
                         unreachable = 0
+                        name = Path(path).name
                     except PoseFormatError as error:
                         unreachable += isinstance(error, UnreachableError)
-                        missing[Path(name).stem] = str(error)
+                        missing[Path(path).stem] = str(error)
                         failed.append(error)
                         is_here = error.file == str(folder / path)
                         in_vain = unreachable if arrived else len(failed)
                         if is_here or in_vain >= FAILURES_TO_GIVE_UP:
                             raise
                 if progress is not None:
-                    progress(len(files) - len(pending), len(files), name)
+                    problem = next((f"{what}; trying again" for what in [*waiting.values()]), "")
+                    progress(arrived, len(files), name, problem)
         except BaseException:
             stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
@@ -190,13 +196,13 @@ def fetch_and_prepare(
     wanted = read_trials(trials)
     files = len(_files(wanted))
 
-    def of_files(done: int, in_all: int, name: str) -> None:
+    def of_files(done: int, in_all: int, name: str, problem: str) -> None:
         if progress is not None:
-            progress(done, in_all + len(wanted), name)
+            progress(done, in_all + len(wanted), name, problem)
 
     def of_clips(step: PrepareStep) -> None:
         if progress is not None:
-            progress(files + step.done, files + step.total, step.name)
+            progress(files + step.done, files + step.total, step.name, "")
 
     fetched = fetch_cmu(folder, trials=trials, site=site, progress=of_files)
     return fetched, prepare_cmu(folder, out, progress=of_clips)

@@ -56,9 +56,11 @@ def offer() -> None:
         st.rerun()
 
 
-def _work(folder: Path, report: jobs.Progress) -> tuple[Fetched, Prepared]:
+def _work(folder: Path, report: jobs.Steps) -> tuple[Fetched, Prepared]:
     return fetch_cmu.fetch_and_prepare(
-        folder, folder / DATA_SET, progress=lambda done, in_all, _: report(done, in_all)
+        folder,
+        folder / DATA_SET,
+        progress=lambda done, in_all, _, problem: report(done, in_all, problem),
     )
 
 
@@ -96,5 +98,7 @@ def _follow(key: Hashable) -> None:
         st.rerun()
         return
     jobs.show_progress(job, "Fetching and preparing", "steps")
+    if job.what:
+        st.caption(frame.escape(f"{job.what}."))
     if st.button("Stop", key="cmu_stop"):
         job.stop()

@@ -63,7 +63,7 @@ class Job(Generic[T]):
         error: what was wrong, for people.
         failure: the error itself, where it is one.
         done, in_all: how far it is.
-        what: at which of its steps, where it says so.
+        what: at which of its steps, or what keeps it waiting, where it says so.
     """
 
     def __init__(self, work: Callable[[Steps], T]) -> None:
@@ -75,7 +75,7 @@ class Job(Generic[T]):
         # Visitor -> when its page last looked.
         self.seen: dict[str, float] = {}
         self._stop = threading.Event()
-        self._started = time.monotonic()
+        self._started, self._done_before = time.monotonic(), 0
         self._thread = threading.Thread(target=self._run, args=(work,), daemon=True)
         _begun.add(self)
         self._thread.start()
@@ -88,8 +88,8 @@ class Job(Generic[T]):
     @property
     def seconds_left(self) -> float | None:
         """Estimate from the pace so far; None before the first report."""
-        spent = time.monotonic() - self._started
-        return spent * (self.in_all - self.done) / self.done if self.done else None
+        spent, done = time.monotonic() - self._started, self.done - self._done_before
+        return spent * (self.in_all - self.done) / done if done > 0 else None
 
     def stop(self) -> None:
         """Ask it to end at its next report."""
@@ -110,7 +110,7 @@ class Job(Generic[T]):
     def _report(self, done: int, in_all: int, what: str = "", /) -> None:
         # What goes before the first step, or before this one, says nothing about the pace.
         if not done or what != self.what:
-            self._started = time.monotonic()
+            self._started, self._done_before = time.monotonic(), done
         self.done, self.in_all, self.what = done, in_all, what
         if self._stop.is_set():
             raise Stopped

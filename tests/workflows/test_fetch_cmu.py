@@ -16,6 +16,7 @@ from core.errors import PoseFormatError
 from core.formats import cmu
 from core.sequence import PoseSequence
 from core.workflows import fetch_cmu as fetching
+from core.workflows.download import LISTEN_S
 from core.workflows.fetch_cmu import TRIALS, fetch_and_prepare, fetch_cmu, read_trials
 from core.workflows.open import open_dataset
 from tests.formats.mocap_writers import (
@@ -78,7 +79,7 @@ def test_what_the_list_names_comes_with_an_index_that_opens(
     told: list[tuple[int, int]] = []
     folder = tmp_path / "cmu"
     found = fetch(
-        site, trials, folder, progress=lambda done, in_all, _: told.append((done, in_all))
+        site, trials, folder, progress=lambda done, in_all, *_: told.append((done, in_all))
     )
     assert (found.trials, found.missing) == (3, {})
     assert names_in(folder) == WHOLE
@@ -113,6 +114,28 @@ def test_passing_faults_are_overcome(
     for name in ("02/02.asf", "02/02_01.amc", "05/05_01.amc"):
         got, sent = (root / "subjects" / name for root in (tmp_path / "cmu", site.folder))
         assert got.read_bytes() == sent.read_bytes()
+
+
+def test_while_it_waits_it_says_for_what(site: Site, trials: Path, tmp_path: Path) -> None:
+    site.faults["/subjects/02/02.asf"] = [503]
+    told: list[tuple[int, str]] = []
+    fetch_cmu(
+        tmp_path / "cmu",
+        trials=trials,
+        site=site.address,
+        waits_s=(2 * LISTEN_S,),
+        progress=lambda done, _, __, problem: told.append((done, problem)),
+    )
+    said = "the server answered 503 Service Unavailable; trying again"
+    assert {problem for _, problem in told} == {"", said}
+    assert told[-1] == (5, "")
+
+
+def test_what_could_not_be_had_is_not_counted(site: Site, trials: Path, tmp_path: Path) -> None:
+    site.faults["/subjects/05/05_01.amc"] = [404]
+    told: list[int] = []
+    fetch(site, trials, tmp_path / "cmu", progress=lambda done, *_: told.append(done))
+    assert told[-1] == 4
 
 
 def test_a_trial_that_is_not_there_is_named_and_left_out(
@@ -216,7 +239,7 @@ def test_fetched_and_prepared_it_is_a_data_set(tmp_path: Path, trials: Path, sit
     told: list[tuple[int, int]] = []
     fetched, prepared = fetch_and_prepare(
         tmp_path / "cmu", tmp_path / "cmu.safetensors", trials=trials, site=site.address,
-        progress=lambda done, in_all, _: told.append((done, in_all)),
+        progress=lambda done, in_all, *_: told.append((done, in_all)),
     )  # fmt: skip
     assert told == sorted(told) and told[-1] == (8, 8)
     dataset = open_dataset(tmp_path / "cmu.safetensors")
