@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from core.metrics import align_procrustes, joint_errors
+from core.alignment import align_procrustes
+from core.metrics import joint_errors
 from core.model import Lifter, LifterConfig, lift
 from core.normalization import normalize, unnormalize
 from core.samples import Pairs, Scales

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Each room and what it may import of this project and of the heavy libraries. A room is the
 # longest prefix that matches a module's name.
 FOUNDATION = {"core.errors", "core.skeleton", "core.sequence", "core.cameras"}
-PURE = {"core.normalization", "core.framing", "core.metrics", "core.errors"}
+PURE = {"core.normalization", "core.framing", "core.alignment", "core.metrics", "core.errors"}
 DATA = FOUNDATION | {"core.normalization", "core.dataset"}
 ALLOWED: dict[str, set[str]] = {
     "core": set(),
@@ -24,7 +24,9 @@ ALLOWED: dict[str, set[str]] = {
     "core.normalization": set(),
     "core.framing": {"core.skeleton"},
     "core.rotations": set(),
-    "core.metrics": {"core.rotations"},
+    "core.chunks": set(),
+    "core.alignment": {"core.chunks", "core.rotations"},
+    "core.metrics": {"core.alignment", "core.chunks"},
     "core.layers": {"torch"},
     "core.model": {"core.layers", "torch"},
     "core.adam": {"torch"},

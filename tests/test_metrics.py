@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.alignment import align_procrustes, procrustes_errors
 from core.metrics import (
     AUC_THRESHOLDS_MM,
-    align_procrustes,
     align_scale,
     auc,
     bone_length_error,
@@ -168,6 +168,27 @@ def test_a_missing_joint_empties_its_own_frame_only(seed, where, hole):
         np.testing.assert_array_equal(np.delete(after, 3, 0), np.delete(before, 3, 0))
 
 
+@pytest.mark.parametrize("frames", [0, 1, 2, 2049])
+def test_choices_of_joints_are_aligned_each_by_itself(frames):
+    prediction, truth = poses(1, frames), poses(2, frames)
+    # A joint is missing, all true joints lie in one place, all predicted ones.
+    prediction[1:2, 0] = np.nan
+    truth[2:3, 3:] = truth[2:3, 3:4]
+    prediction[3:4, 3:] = 7.0
+    choices = [range(17), range(1, 17), [3, 5, 7, 9]]
+    for joints, found in zip(
+        map(list, choices), procrustes_errors(prediction, truth, choices), strict=True
+    ):
+        aligned = align_procrustes(prediction[:, joints], truth[:, joints]).aligned
+        expected = joint_errors(aligned, truth[:, joints])
+        assert found.shape == (frames, len(joints))
+        np.testing.assert_allclose(found, expected, atol=1e-9)
+        assert np.isnan(found).any() == (frames > 1 and 0 in joints)
+        if frames:
+            alone = procrustes_errors(prediction[-1:], truth[-1:], [joints])[0]
+            np.testing.assert_array_equal(alone, found[-1:], "whatever comes with it")
+
+
 def test_frames_with_a_missing_joint_do_not_count():
     prediction, truth = poses(0), poses(1)
     kept = [0, 1, 3, 4]
@@ -224,9 +245,20 @@ def test_a_collinear_pose_is_aligned_onto_its_moved_self(seed):
 
 def test_chunks_do_not_change_the_result(monkeypatch):
     prediction, truth = poses(0, 50), poses(1, 50)
-    at_once = align_procrustes(prediction, truth).aligned
-    monkeypatch.setattr("core.metrics.CHUNK", 7)
-    np.testing.assert_array_equal(align_procrustes(prediction, truth).aligned, at_once)
+
+    def measured() -> list[np.ndarray]:
+        return [
+            align_procrustes(prediction, truth).aligned,
+            *procrustes_errors(prediction, truth, [range(17), range(3, 9)]),
+            align_scale(prediction, truth),
+            velocity_errors(prediction, truth),
+            bone_lengths(prediction, BONES),
+        ]
+
+    at_once = measured()
+    monkeypatch.setattr("core.chunks.CHUNK", 7)
+    for in_parts, whole in zip(measured(), at_once, strict=True):
+        np.testing.assert_array_equal(in_parts, whole)
     np.testing.assert_allclose(
         joint_errors(prediction, truth), np.linalg.norm(prediction - truth, axis=-1)
     )

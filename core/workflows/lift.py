@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from core.alignment import align_procrustes
 from core.cameras import Camera, camera_from_world
 from core.dataset import Dataset, Key, Recording
 from core.errors import PoseFormatError
 from core.framing import frame
 from core.human36m import PUBLISHED_INPUT, PUBLISHED_OUTPUT
-from core.metrics import align_procrustes, joint_errors
+from core.metrics import joint_errors
 from core.normalization import Statistics, normalize, root_relative, unnormalize
 from core.sequence import PoseSequence
 from core.skeleton import H36M_17, INPUT_16, OUTPUT_16_JOINTS

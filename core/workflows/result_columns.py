@@ -26,10 +26,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from core.alignment import procrustes_errors
 from core.dataset import Dataset, Entry
 from core.errors import PoseFormatError
 from core.metrics import (
-    align_procrustes,
     align_scale,
     bone_length_errors,
     joint_errors,
@@ -46,7 +46,7 @@ from core.workflows.evaluate import (
     in_groups,
     lift_group,
 )
-from core.workflows.lift import PoseLifter, Protocol, judge
+from core.workflows.lift import PoseLifter, Protocol
 
 PROTOCOLS: tuple[Protocol, ...] = (1, 2)
 PER_FRAME = ("velocity", "scaled", "bones", "asymmetry")
@@ -134,18 +134,16 @@ def _measured(
     def measure(group: list[Loaded]) -> list[_Measured]:
         predictions = lift_group(lifter, group)
         truth = np.concatenate([each.truth for each in group])
-        _, errors = judge(predictions, truth)
-        of_sets = {
-            joint_set: errors
-            if joint_set == 17
-            else _errors_of(joint_set, predictions, truth, errors[1])
-            for joint_set in JOINT_SETS
-        }
+        of_sets = _errors(predictions, truth)
         parts = frames_of_each(group)
         columns = _per_frame(predictions, truth, [part.start for part in parts])
-        columns |= {f"errors.{protocol}": errors[protocol] for protocol in PROTOCOLS}
+        columns |= {f"errors.{protocol}": of_sets[17][protocol] for protocol in PROTOCOLS}
+        complete = {
+            joint_set: np.asarray(np.isfinite(errors[1] + errors[2]).all(axis=1))
+            for joint_set, errors in of_sets.items()
+        }
         return [
-            _kept(each.entry, part, columns, of_sets)
+            _kept(each.entry, part, columns, of_sets, complete)
             for each, part in zip(group, parts, strict=True)
         ]
 
@@ -158,17 +156,31 @@ def _kept(
     part: slice,
     columns: dict[str, FloatArray],
     of_sets: dict[JointSet, dict[Protocol, FloatArray]],
+    complete: dict[JointSet, NDArray[np.bool_]],
 ) -> _Measured:
     """Take one recording's columns and sums out of its group's."""
     frames: dict[JointSet, int] = {}
     sums: dict[str, FloatArray] = {}
     for joint_set, of_protocols in of_sets.items():
-        errors = {protocol: values[part] for protocol, values in of_protocols.items()}
-        complete = np.isfinite(np.concatenate([*errors.values()], axis=1)).all(axis=1)
-        frames[joint_set] = int(complete.sum())
-        for protocol, values in errors.items():
-            sums[f"sums.{protocol}.{joint_set}"] = values[complete].sum(axis=0)
+        counts = complete[joint_set][part]
+        frames[joint_set] = int(counts.sum())
+        for protocol, errors in of_protocols.items():
+            counted = errors[part] if counts.all() else errors[part][counts]
+            sums[f"sums.{protocol}.{joint_set}"] = counted.sum(axis=0)
     return _Measured(entry, {name: c[part] for name, c in columns.items()}, frames, sums)
+
+
+def _errors(
+    predictions: FloatArray, truth: FloatArray
+) -> dict[JointSet, dict[Protocol, FloatArray]]:
+    """Measure all joint sets (F, J); Protocol #2 aligns on those that count."""
+    sets = {joint_set: H36M_17.indices(names) for joint_set, names in JOINT_SETS.items()}
+    unaligned = joint_errors(predictions, truth)
+    aligned = procrustes_errors(predictions, truth, list(sets.values()))
+    return {
+        joint_set: {1: np.take(unaligned, counted, axis=1), 2: errors}
+        for (joint_set, counted), errors in zip(sets.items(), aligned, strict=True)
+    }
 
 
 def _per_frame(
@@ -184,12 +196,3 @@ def _per_frame(
         "bones": bone_length_errors(predictions, truth, H36M_17.bones).mean(axis=1),
         "asymmetry": left_right_differences(predictions, LEFT, RIGHT).mean(axis=1),
     }
-
-
-def _errors_of(
-    joint_set: JointSet, predictions: FloatArray, truth: FloatArray, unaligned: FloatArray
-) -> dict[Protocol, FloatArray]:
-    """Measure fewer joints: Protocol #2 aligns on those that count."""
-    counted = H36M_17.indices(JOINT_SETS[joint_set])
-    aligned = align_procrustes(predictions[:, counted], truth[:, counted]).aligned
-    return {1: unaligned[:, counted], 2: joint_errors(aligned, truth[:, counted])}
