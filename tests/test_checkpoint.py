@@ -12,8 +12,9 @@ import pytest
 import safetensors.torch
 import torch
 
-from core import checkpoint, whole_file
+from core import checkpoint, checkpoint_metadata, whole_file
 from core.checkpoint import Checkpoint
+from core.checkpoint_metadata import Stated
 from core.errors import PoseFormatError
 from core.formats import reimplementation_checkpoint
 from core.model import Lifter, LifterConfig
@@ -220,7 +221,7 @@ def save_broken(path: Path, **tensors: torch.Tensor | None) -> Path:
     good = complete()
     state = {**good.state, **tensors}
     kept = {name: tensor for name, tensor in state.items() if tensor is not None}
-    metadata = checkpoint._metadata(good)
+    metadata = checkpoint_metadata.written(Stated(good.config))
     path.write_bytes(safetensors.torch.save(kept, metadata=metadata))
     return path
 
