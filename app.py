@@ -17,8 +17,9 @@ shown = export_file.shown(lifted, selection.data, protocol=view.protocol, space=
 start = choice.frame_to_show(
     len(lifted.prediction), pickers.motion_of(selection.data, selection.key)
 )
+chosen = choice.store()
 state = viewer.show(shown.packet, key="browse", frame=start)
-choice.store()["frame"] = str(state.frame)
+chosen["frame"] = str(state.frame)
 choice.write_address()
 choice.say_what_the_link_missed()
 

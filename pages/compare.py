@@ -211,8 +211,9 @@ if data.kind == "synthetic":
     # In the title it goes with every saved figure, too.
     packet = replace(packet, title=f"Synthetic · {packet.title}")
 start = choice.frame_to_show(len(drawn[0].prediction), pickers.motion_of(data, entry.key))
+chosen = choice.store()
 state = viewer.show(packet, key="compare", frame=start)
-choice.store()["frame"] = str(state.frame)
+chosen["frame"] = str(state.frame)
 choice.write_address(choice.COMPARED)
 choice.say_what_the_link_missed()
 with st.sidebar:

@@ -207,7 +207,9 @@ def show_result(material: Material, sequence: PoseSequence, options: Options, sp
         return
     what = own.shown(material, lifted, prediction)
     start = choice.frame_to_show(len(sequence), f"own/{sequence.digest}")
-    viewer.show(what.packet, key="own", frame=start)
+    chosen = choice.store()
+    state = viewer.show(what.packet, key="own", frame=start)
+    chosen["frame"] = str(state.frame)
     notes = list(material.notes)
     if prediction.filled.any():
         notes.append(

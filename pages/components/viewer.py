@@ -65,9 +65,9 @@ class ViewerState:
     frame: int
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Memory:
-    """What was last asked of one viewer, kept in the session."""
+    """What was last asked of one viewer, kept in the session; `frame` is what the page was told."""
 
     digest: str
     timeline: str
@@ -83,8 +83,8 @@ def show(packet: Packet, *, key: str, frame: int = 0) -> ViewerState:
         packet: what to show. Another packet redraws without resetting viewpoint, speed or
             overlay; on the same timeline it stays at its frame, too.
         key: the widget's key; the session keeps the frame under it.
-        frame: where to start on another timeline. When it changes to another frame than the
-            viewer last reported, the viewer goes there.
+        frame: what this function returned the last time: the page keeps it. Any other frame
+            sends the viewer there; so does another timeline.
     """
     reported = _reported_frame(st.session_state.get(key), packet.timeline)
     memory: _Memory | None = st.session_state.get(f"{key}_memory")
@@ -100,9 +100,8 @@ def show(packet: Packet, *, key: str, frame: int = 0) -> ViewerState:
             "plotly": plotly_address(),
             "key": key,
         }
-    st.session_state[f"{key}_memory"] = _Memory(
-        packet.digest, packet.timeline, payload, frame, nonce
-    )
+    told = _Memory(packet.digest, packet.timeline, payload, frame, nonce)
+    st.session_state[f"{key}_memory"] = told
     last = packet.frames - 1
     wanted = min(max(frame, 0), last)
     _control(
@@ -117,10 +116,10 @@ def show(packet: Packet, *, key: str, frame: int = 0) -> ViewerState:
         },
     )
     result = _viewer(key=key, data=payload, on_position_change=_ignore, height="content")
-    if fresh or moved:
-        return ViewerState(wanted)
-    latest = _reported_frame(result, packet.timeline)
-    return ViewerState(wanted if latest is None else min(max(latest, 0), last))
+    latest = None if fresh or moved else _reported_frame(result, packet.timeline)
+    # Not through the session: a run that is broken off there would remember what no page heard.
+    told.frame = wanted if latest is None else min(max(latest, 0), last)
+    return ViewerState(told.frame)
 
 
 def _reported_frame(state: Any, timeline: str) -> int | None:

@@ -204,6 +204,25 @@ def test_a_link_to_a_folder_that_is_gone_names_it(open_page, url) -> None:
     assert "/nowhere/h36m" in alert.inner_text()
 
 
+@pytest.mark.parametrize("place", ["", "compare"])
+def test_there_and_back_the_viewer_stays_where_it_was_stopped(open_page, url, place) -> None:
+    page = open_page(f"{url}/{place}")
+    wait_for_drawing(page)
+    last = viewer(page, "viewer.packet.frames") - 1
+    middle = viewer(page, "viewer.frame")
+    keys = {"ArrowRight": middle + 1, "ArrowLeft": middle, "Home": 0, "End": last}
+    for key, frame in [*keys.items(), ("Home", 0)]:
+        page.keyboard.press(key)
+        page.wait_for_function(
+            "frame => new URLSearchParams(location.search).get('frame') === String(frame)",
+            arg=frame,
+            timeout=READY_MS,
+        )
+        # What Python would send after it has come by now.
+        page.wait_for_timeout(500)
+        assert viewer(page, "viewer.frame") == frame, key
+
+
 def test_a_phone_shows_everything_without_sideways_scrolling(open_page, url) -> None:
     page = open_page(url, width=390, height=844, has_touch=True, is_mobile=True)
     wait_for_drawing(page)

@@ -46,4 +46,5 @@ packet = browse_packet(
     space="world" if in_world else "camera",
 )
 state = viewer.show(packet, key="viewer", frame=st.session_state.get("wanted", 0))
+st.session_state["wanted"] = state.frame
 st.caption(f"Python knows frame {state.frame}")

@@ -87,6 +87,20 @@ def test_a_changed_frame_sends_the_viewer_there_once(app) -> None:
     assert parts(app)[1]["nonce"] == 2
 
 
+def test_wherever_it_stops_it_is_left_there(app) -> None:
+    for frame in (51, 50, 0, 499, 0, 7):
+        report(app, frame)
+        assert known_frame(app) == frame
+        assert parts(app)[1]["nonce"] == 1, "a report must not send the viewer anywhere"
+
+
+def test_it_can_be_sent_to_one_frame_again(app) -> None:
+    for nonce in (2, 3):
+        app.button(key="go").click().run()
+        assert (parts(app)[1]["frame"], parts(app)[1]["nonce"]) == (42, nonce)
+        report(app, 300)
+
+
 def test_the_protocol_changes_the_wish_and_not_the_packet(app) -> None:
     before = parts(app)[0].SerializeToString(deterministic=True)
     app.checkbox(key="protocol_2").check().run()
