@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 STORE = "choice"
 FIELDS = (
@@ -44,15 +45,25 @@ def store() -> dict[str, str]:
 
 
 def enter(page: str) -> None:
-    """Take the pickers' values from the choice when another page opens.
+    """Take the choice from the address if the browser went back, and the pickers' values from it.
 
-    A widget of the same key on another page is another widget: Streamlit keeps the old one's value
-    under the key, but draws the new one at its first option.
+    The pickers follow when another page opens, too: a widget of the same key there is another
+    widget, and Streamlit keeps the old one's value under the key, but draws the new one at its
+    first option.
     """
-    if st.session_state.get("page_shown") != page:
+    went_back = _browser_went_back()
+    if went_back:
+        asked = st.query_params
+        store().update({name: asked[name] for name in EVERY if name in asked})
+    if went_back or st.session_state.get("page_shown") != page:
         st.session_state["page_shown"] = page
         for key in [k for k in st.session_state if str(k).startswith("pick_")]:
             del st.session_state[key]
+
+
+def _browser_went_back() -> bool:
+    """Tell whether this run shows an entry of the browser's history, by its Back or Forward."""
+    return bool(getattr(get_script_run_ctx(), "is_history_navigation", False))
 
 
 def put(**values: str) -> None:
@@ -179,9 +190,14 @@ def frame_to_show(frames: int, motion: str) -> int:
     return frames // 2
 
 
+def address(fields: Sequence[str]) -> dict[str, str]:
+    """Give what a page's address holds of the choice: of the fields that the page asks."""
+    return {name: store()[name] for name in fields if name in store()}
+
+
 def write_address(fields: Sequence[str] = FIELDS) -> None:
     """Put the choice into the address, if it changed; `fields` are those that the page asks."""
-    wanted = {name: store()[name] for name in fields if name in store()}
+    wanted = address(fields)
     if st.query_params.to_dict() != wanted:
         st.query_params.from_dict(wanted)
 

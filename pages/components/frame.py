@@ -6,7 +6,7 @@ which breaks shared links beside a `pages/` folder.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,14 +17,15 @@ from core.errors import PoseFormatError
 from pages.components import choice, memory
 
 PRODUCT = "Pose Baseline Studio"
-PAGES = (
-    ("app.py", "Browse"),
-    ("pages/compare.py", "Compare"),
-    ("pages/errors.py", "Errors"),
-    ("pages/robustness.py", "Robustness"),
-    ("pages/training.py", "Training"),
-    ("pages/lift.py", "Lift your own"),
-    ("pages/files.py", "Open files"),
+# Script, label, and the fields of the choice that stand in its address.
+PAGES: tuple[tuple[str, str, Sequence[str]], ...] = (
+    ("app.py", "Browse", choice.FIELDS),
+    ("pages/compare.py", "Compare", choice.COMPARED),
+    ("pages/errors.py", "Errors", choice.FIELDS),
+    ("pages/robustness.py", "Robustness", choice.MEASURED),
+    ("pages/training.py", "Training", choice.TRAINING),
+    ("pages/lift.py", "Lift your own", ()),
+    ("pages/files.py", "Open files", ()),
 )
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 
@@ -42,8 +43,10 @@ def show(title: str) -> None:
     _sweep()
     st.html(ASSETS / "page.css")
     with st.sidebar.container(horizontal=True, key="menu", gap="small"):
-        for script, label in PAGES:
-            st.page_link(script, label=label)
+        for script, label, fields in PAGES:
+            # With the whole address, a page in another tab shows the same, and going back stops
+            # at no address that is still empty.
+            st.page_link(script, label=label, query_params=choice.address(fields))
         st.html(ASSETS / "menu.html", unsafe_allow_javascript=True)
 
 

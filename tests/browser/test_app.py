@@ -6,7 +6,7 @@ import csv
 import io
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlparse
+from urllib.parse import parse_qs, urlencode, urljoin, urlparse
 
 import numpy as np
 import pytest
@@ -221,6 +221,48 @@ def test_there_and_back_the_viewer_stays_where_it_was_stopped(open_page, url, pl
         # What Python would send after it has come by now.
         page.wait_for_timeout(500)
         assert viewer(page, "viewer.frame") == frame, key
+
+
+def test_back_and_forward_restore_what_was_seen(open_page, url) -> None:
+    page = open_page(url)
+    wait_for_drawing(page)
+    press(page, "camera", "3")
+    wait_for_address(page, camera="cam_03")
+    press(page, "protocol", "#2")
+    wait_for_address(page, protocol="2")
+    page.get_by_test_id("stSidebar").get_by_role("link", name="Open files").click()
+    page.get_by_text("Load the checkpoint").wait_for(timeout=READY_MS)
+    for go, camera, protocol in (
+        (page.go_back, "cam_03", 2),
+        (page.go_back, "cam_03", 1),
+        (page.go_back, "cam_01", 1),
+        (page.go_forward, "cam_03", 1),
+    ):
+        go()
+        wait_for_address(page, camera=camera, protocol=str(protocol))
+        page.wait_for_function(
+            """([camera, protocol]) => {
+              const viewer = document.querySelector('.pv[data-ready]')?.poseViewer;
+              return viewer?.packet.title.endsWith(camera) && viewer.stats().protocol === protocol;
+            }""",
+            arg=[camera, protocol],
+            timeout=READY_MS,
+        )
+
+
+def test_a_link_of_the_menu_holds_the_view_for_another_tab(open_page, url) -> None:
+    page = open_page(link(url, camera="cam_02", frame="30"))
+    wait_for_drawing(page)
+    press(page, "space", "World")
+    wait_for_address(page, space="world")
+    page.wait_for_timeout(500)
+    press(page, "protocol", "#2")
+    wait_for_address(page, protocol="2")
+    address = page.get_by_test_id("stSidebar").get_by_role("link", name="Compare")
+    other = open_page(urljoin(url, address.get_attribute("href")))
+    wait_for_drawing(other)
+    wait_for_address(other, camera="cam_02", frame="30", space="world")
+    assert viewer(other, "viewer.frame") == 30
 
 
 def test_a_phone_shows_everything_without_sideways_scrolling(open_page, url) -> None:
