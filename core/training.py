@@ -123,7 +123,7 @@ class Training:
         if self.share.processes > 1:
             spread_batches(self.model)
             self._network = nn.parallel.DistributedDataParallel(
-                self.model, broadcast_buffers=False, gradient_as_bucket_view=True
+                self.model, forward_sync_buffers=False, gradient_as_bucket_view=True
             )
         self._passes = None
         if self.share.processes == 1 and suits_onednn(self.device):

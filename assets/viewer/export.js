@@ -32,12 +32,21 @@ export async function composeFigure(viewer) {
     context.drawImage(await panel.image(SCALE), left, top, panel.width, panel.height);
     context.strokeStyle = theme.line;
     context.strokeRect(left, top, panel.width, panel.height);
-    context.font = `600 12px ${theme.font}`;
-    context.fillStyle = theme.text;
-    context.fillText(panel.title.textContent, left + 8, top + 18);
+    drawTitle(context, panel.title.textContent, left, top, theme);
     left += panel.width + PAD;
   }
   return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+}
+
+// On a ground of its own, as on the page: behind it there may be a picture.
+function drawTitle(context, title, left, top, theme) {
+  context.font = `600 12px ${theme.font}`;
+  context.fillStyle = theme.background;
+  context.globalAlpha = 0.8;
+  context.fillRect(left + 4, top + 4, context.measureText(title).width + 8, 20);
+  context.globalAlpha = 1;
+  context.fillStyle = theme.text;
+  context.fillText(title, left + 8, top + 18);
 }
 
 function drawLegend(context, { packet, theme }, right) {

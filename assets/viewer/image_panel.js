@@ -34,7 +34,7 @@ export class ImagePanel {
 
   update(spec) {
     this.spec = spec;
-    this.title.textContent = spec.title;
+    this.title.textContent = this.title.title = spec.title;
     this.canvas.setAttribute("aria-label", spec.title);
     this.root.setAttribute("aria-label", spec.title);
     this.pictures?.dispose();

@@ -81,7 +81,7 @@ def compare_packet(
                 errors=None if wrong is None else id_2d,
             )
         )
-    seen = a.source if len(inputs) == 1 else f"A bold {a.source}, B thin {b.source}"
+    seen = a.source if len(inputs) == 1 else "A bold, B thin"
     panels: list[ImagePanel | ScenePanel] = [
         ImagePanel(
             f"2D input · {seen}",

@@ -183,7 +183,9 @@ def distribution(frames: Mapping[str, FloatArray], first: str) -> go.Figure:
             "hovertemplate": "%{customdata}<br>%{y:.1f} % of frames<extra>" + label + "</extra>",
         }
         if label == first:
-            figure.add_bar(**common, marker={"color": SIDE_COLORS["middle"]}, width=STEP_MM * 0.9)
+            # Pale, so that the line can be followed in front of them.
+            bars = {"color": SIDE_COLORS["middle"], "opacity": 0.5}
+            figure.add_bar(**common, marker=bars, width=STEP_MM * 0.9)
         else:
             line = {"color": SIDE_COLORS["middle"], "width": 2, "dash": "dot", "shape": "hvh"}
             figure.add_scatter(**common, mode="lines", line=line)
@@ -194,7 +196,7 @@ def distribution(frames: Mapping[str, FloatArray], first: str) -> go.Figure:
         dragmode=False,
         legend={"x": 0.98, "xanchor": "right", "y": 0.98, "yanchor": "top"},
         xaxis={
-            "title": {"text": "error of a frame (mm); the last step holds all beyond"},
+            "title": {"text": "error of a frame (mm); last step: all beyond"},
             "range": [0, ERROR_LIMIT_MM + STEP_MM],
             "dtick": 25,
             "fixedrange": True,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Protocol = Literal[1, 2]
 
-DATASET_TITLES = {"balancing": "Balancing (recorded)", "synthetic": "Synthetic (Human3.6M's shape)"}
+DATASET_TITLES = {"balancing": "Balancing (recorded)", "synthetic": "Synthetic (generated)"}
 CHECKPOINT_TITLES = {"gt": "Trained on GT 2D", "detector": "Trained on detector 2D"}
 # The choice to leave it to the 2D input which of those lifts.
 SUITED = "suited"

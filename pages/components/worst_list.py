@@ -44,7 +44,7 @@ def show(found: Results, protocol: results.Protocol, tag: str) -> None:
     """List the worst frames after the filters; a click opens one on Browse."""
     st.subheader("Worst first")
     order, joint, action, subject, camera, least, most = st.columns(
-        [2.3, 1.2, 1.2, 1, 1.2, 0.9, 0.9]
+        [2.7, 1.15, 1.15, 0.95, 1.15, 0.85, 0.85]
     )
     # A click on a heatmap sets these, too: Streamlit wants one place for the first value.
     st.session_state.setdefault(f"errors_order_{tag}", "mpjpe")

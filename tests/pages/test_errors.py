@@ -96,7 +96,7 @@ def test_the_other_measures_are_those_of_the_command_line(app: AppTest) -> None:
 def test_errors_are_shown_as_a_distribution_too(app: AppTest) -> None:
     app.segmented_control("errors_curve_kind").set_value("Distribution").run()
     assert_fine(app)
-    assert "last step holds all beyond" in app.get("plotly_chart")[1].proto.spec
+    assert "last step: all beyond" in app.get("plotly_chart")[1].proto.spec
 
 
 def test_every_heatmap_and_joint_set_can_be_shown(app: AppTest) -> None:
