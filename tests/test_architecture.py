@@ -42,7 +42,7 @@ ALLOWED: dict[str, set[str]] = {
     "core.synthetic": DATA | {"core.rig", "core.synthetic", "core.human36m"},
     "core.triangulation": {"core.cameras"},
     "core.formats": DATA | {"core.rig", "core.formats", "core.human36m", "core.triangulation",
-                            "torch"},
+                            "core.whole_file", "torch"},
     "core.weights": {"core.errors", "core.model", "core.skeleton", "torch"},
     "core.checkpoint_metadata": PURE | {"core.model", "core.skeleton", "core.weights"},
     "core.checkpoint": PURE | {"core.checkpoint_metadata", "core.model", "core.skeleton",

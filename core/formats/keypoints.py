@@ -33,6 +33,7 @@ from core.formats import arrays
 from core.formats.keypoints_csv import read_csv, write_csv
 from core.formats.pose_arrays import FPS, sequence_of
 from core.sequence import PoseSequence
+from core.whole_file import write_whole
 
 __all__ = ["FPS", "READ_SUFFIXES", "SUFFIXES", "read", "read_bytes", "to_bytes", "write"]
 
@@ -90,11 +91,17 @@ def read_bytes(data: bytes, name: str, *, fps: float | None = None) -> PoseSeque
 def write(path: str | Path, sequence: PoseSequence) -> None:
     """Write a sequence as .npz, .csv or .json, by the path's ending.
 
+    What stood there is kept until the new file is whole.
+
     Raises:
-        PoseFormatError: another ending.
-        OSError: the file can't be written.
+        PoseFormatError: another ending, or it can't be written.
     """
-    Path(path).write_bytes(to_bytes(sequence, Path(path).suffix, name=str(path)))
+    content = to_bytes(sequence, Path(path).suffix, name=str(path))
+    try:
+        write_whole(Path(path), content)
+    except OSError as error:
+        problem = f"it can't be written: {error.strerror or error}"
+        raise PoseFormatError(problem, file=path) from None
 
 
 def to_bytes(sequence: PoseSequence, suffix: str, *, name: str = "poses") -> bytes:

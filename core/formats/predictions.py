@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,8 +64,13 @@ class SavedPoses:
         if self.rows is not None:
             return self._by_length(self.rows, dataset, source)
         found = {}
+        takes = Counter(_without_take(entry.key) for entry in dataset.entries)
         for entry in dataset.entries:
-            poses = next((self.by_name[n] for n in _names(entry.key) if n in self.by_name), None)
+            names = _names(entry.key)
+            # The action alone could be any of its takes, and is the name of one of them.
+            if takes[_without_take(entry.key)] == 1:
+                names.append(_without_take(entry.key))
+            poses = next((self.by_name[n] for n in names if n in self.by_name), None)
             if poses is None:
                 continue
             if len(poses) != entry.frames:
@@ -107,7 +113,7 @@ class SavedPoses:
         raise PoseFormatError(
             f"{len(rows):,} poses can't be matched with {dataset.title}: {said}. Save them as an "
             "NPZ with one array a recording, named like "
-            f"{' '.join(_names(dataset.entries[0].key)[0])!r}",
+            f"{' '.join(_names((test or dataset.entries)[0].key)[0])!r}",
             file=self.file,
         )
 
@@ -166,7 +172,8 @@ def _arrays_in(data: bytes, name: str) -> dict[str, Any]:
 
 def _of_file(content: dict[str, Any], name: str) -> SavedPoses:
     if OWN in content:
-        return _single(name, content[OWN])
+        own = _own_key(content)
+        return _by_name({own: content[OWN]}, name) if own else _single(name, content[OWN])
     found = _flat(content, name)
     if len(found) == 1:
         return _single(name, next(iter(found.values())))
@@ -192,8 +199,12 @@ def words(name: str) -> tuple[str, ...]:
 def _names(key: Key) -> list[tuple[str, ...]]:
     """List what a recording may be called: with its action, or without."""
     short = words(f"{key.subject} {key.take} {key.camera}")
-    long = words(f"{key.subject} {key.action} {key.take} {key.camera}")
-    return [short, long, words(f"{key.subject} {key.action} {key.camera}")]
+    return [short, words(f"{key.subject} {key.action} {key.take} {key.camera}")]
+
+
+def _without_take(key: Key) -> tuple[str, ...]:
+    """Call a recording by its action alone."""
+    return words(f"{key.subject} {key.action} {key.camera}")
 
 
 def _files(folder: Path) -> Any:
@@ -211,11 +222,16 @@ def _one_file(file: Path) -> list[tuple[dict[str, Any], Any]]:
 
 def _own_name(file: Path, content: Mapping[str, Any]) -> str:
     """Name a file's recording: by what our own export says in it, else by the file's name."""
+    return _own_key(content) or file.stem
+
+
+def _own_key(content: Mapping[str, Any]) -> str:
+    """Read which recording our own export is of; "" where it does not say."""
     try:
         said = json.loads(str(content["provenance"]))
         return " ".join(str(said[part]) for part in ("subject", "take", "camera"))
     except (KeyError, ValueError, TypeError, RecursionError):
-        return file.stem
+        return ""
 
 
 def _flat(content: Mapping[str, Any], path: str) -> dict[str, Any]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import json
+import os
 import pickle
 import zipfile
 from typing import Any
@@ -120,6 +122,21 @@ def test_files_on_disk_are_read_and_written(tmp_path):
         path = tmp_path / f"poses{suffix}"
         keypoints.write(path, sequence)
         np.testing.assert_array_equal(keypoints.read(path).positions, sequence.positions)
+
+
+def test_a_full_disk_spares_what_was_there(tmp_path, monkeypatch):
+    path = tmp_path / "poses.npz"
+    sequence = PoseSequence(people(), H36M_17, "root", 25.0)
+    keypoints.write(path, sequence)
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("core.whole_file.os.fsync", full)
+    with pytest.raises(PoseFormatError, match=r"poses\.npz: it can't be written: No space left"):
+        keypoints.write(path, PoseSequence(people(2), H36M_17, "root", 25.0))
+    np.testing.assert_array_equal(keypoints.read(path).positions, sequence.positions)
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_csv_says_joints_and_units_in_its_header():

@@ -137,6 +137,36 @@ def test_other_content_is_another_checkpoint(data, tmp_path):
     assert len(digests) == 2
 
 
+def test_one_takes_predictions_are_not_taken_for_anothers(tmp_path):
+    writers.metadata_xml(tmp_path / "metadata.xml")
+    # Human3.6M names the first take of an action like the action.
+    takes = {
+        (9, "Sitting"): writers.skeleton_32(15, 2),
+        (9, "Sitting 1"): writers.skeleton_32(15, 3),
+    }
+    data = open_dataset(writers.videopose3d(tmp_path, takes))
+    some = {name: poses for name, poses in named(data).items() if "Sitting 1" not in name}
+    np.savez(tmp_path / "theirs.npz", **some)
+    found = evaluate(data, PoseLifter(open_checkpoint(tmp_path / "theirs.npz")), "gt")
+    assert found.average(1) == pytest.approx(10 * 16 / 17, abs=1e-3)
+    assert found.skipped == 4 * 15
+
+
+def test_an_actions_only_take_may_be_called_by_the_action(data, tmp_path):
+    by_action = {name.replace("Walking 1", "Walking"): p for name, p in named(data).items()}
+    np.savez(tmp_path / "theirs.npz", **by_action)
+    assert evaluate(data, PoseLifter(open_checkpoint(tmp_path / "theirs.npz")), "gt").skipped == 0
+
+
+def test_one_exported_recording_says_itself_which_it_is(data, tmp_path):
+    lifter = PoseLifter(toy_checkpoint())
+    lifted = lift_recording(lifter, data, data.load(KEY), "gt")
+    (tmp_path / "mine.npz").write_bytes(npz_bytes(lifted))
+    theirs = PoseLifter(open_checkpoint(tmp_path / "mine.npz"))
+    again = lift_recording(theirs, data, data.load(KEY), "gt")
+    np.testing.assert_allclose(again.prediction.positions, lifted.prediction.positions, atol=1e-3)
+
+
 def mismatches(data):
     rows = concatenated(data)
     short = named(data)
