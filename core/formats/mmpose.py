@@ -38,22 +38,31 @@ INPUT_OF_17 = H36M_17.indices(INPUT_16.joints)
 FARTHEST_M = 100.0
 
 
-def matches(folder: str | Path) -> bool:
-    """Tell whether a folder holds one of the two files in this layout."""
-    return any(_is_ours(Path(folder) / name) for name in FILES)
+def matches(path: str | Path) -> bool:
+    """Tell whether a folder holds one of the two files in this layout, or a file is one of it."""
+    path = Path(path)
+    if path.is_dir():
+        return any(_is_ours(path / name) for name in FILES)
+    return path.name in FILES and _is_ours(path)
+
+
+def _folder(path: str | Path) -> Path:
+    """Take a file for the folder that it lies in."""
+    path = Path(path)
+    return path if path.is_dir() else path.parent
 
 
 def _is_ours(path: Path) -> bool:
     return path.is_file() and set(arrays.members(path)) >= ARRAYS
 
 
-def files(folder: str | Path) -> list[Path]:
+def files(path: str | Path) -> list[Path]:
     """List the files that make up the data set, the cameras included.
 
     Raises:
         PoseFormatError: neither of the two is there.
     """
-    folder = Path(folder)
+    folder = _folder(path)
     found = [folder / name for name in FILES if _is_ours(folder / name)]
     if not found:
         raise PoseFormatError(f"{' or '.join(FILES)} of MMPose was expected", file=folder)
@@ -62,24 +71,24 @@ def files(folder: str | Path) -> list[Path]:
     return found + cameras[:1]
 
 
-def read(folder: str | Path, *, progress: Callable[[int, int], None] | None = None) -> Dataset:
+def read(path: str | Path, *, progress: Callable[[int, int], None] | None = None) -> Dataset:
     """Read both files, or the one that is there.
 
     Args:
-        folder: where they lie.
+        path: the folder where they lie, or one of the files.
         progress: called with files read, and out of how many.
 
     Raises:
         PoseFormatError: neither is there, or one is damaged.
     """
-    folder = Path(folder)
+    folder = _folder(path)
     everything = files(folder)
-    archives = [path for path in everything if path.name in FILES]
-    camera_file = next((path for path in everything if path.name == CAMERAS), None)
+    archives = [file for file in everything if file.name in FILES]
+    camera_file = next((file for file in everything if file.name == CAMERAS), None)
     takes: dict[tuple[str, str], Take] = {}
     steps = []
-    for done, path in enumerate(archives, start=1):
-        for subject, name, seen, step in _sequences(path):
+    for done, file in enumerate(archives, start=1):
+        for subject, name, seen, step in _sequences(file):
             action, take = take_name(name)
             steps.append(step)
             known = takes.get((subject, take), Take(subject, action, take, None, ()))

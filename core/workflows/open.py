@@ -285,9 +285,13 @@ def _recognise_file(file: Path) -> Layout:
     if name.endswith((".trc", ".c3d")):
         return "marker file"
     if name.endswith((".npz", ".npy", ".csv", ".json")):
-        from core.formats import videopose3d
+        from core.formats import mmpose, videopose3d
 
-        return "VideoPose3D's archives" if videopose3d.matches(file) else "pose file"
+        if videopose3d.matches(file):
+            return "VideoPose3D's archives"
+        if mmpose.matches(file):
+            return "MMPose's Human3.6M"
+        return "pose file"
     return "unknown"
 
 

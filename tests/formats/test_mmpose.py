@@ -176,3 +176,11 @@ def test_it_is_recognised_and_opened_like_any_data_set(tmp_path: Path):
     found = open_dataset(folder)
     assert found.title.startswith("Human3.6M, as ")
     assert found.frames == 4 * sum(SEQUENCES.values())
+
+
+def test_one_of_its_files_stands_for_the_folder(tmp_path: Path):
+    folder = write(tmp_path)
+    whole = open_dataset(folder)
+    for file in ("h36m_train.npz", "h36m_test.npz"):
+        found = open_dataset(folder / file)
+        assert (found.title, found.frames) == (whole.title, whole.frames)
