@@ -102,24 +102,24 @@ def show(packet: Packet, *, key: str, frame: int = 0) -> ViewerState:
         }
     told = _Memory(packet.digest, packet.timeline, payload, frame, nonce)
     st.session_state[f"{key}_memory"] = told
-    last = packet.frames - 1
-    wanted = min(max(frame, 0), last)
+    # A viewer that was away for a run comes back as a new one: it is told where the old one was.
+    stands = frame if fresh or moved or reported is None else reported
+    stands = min(max(stands, 0), packet.frames - 1)
     _control(
         key=f"{key}_control",
         data={
             "modules": payload["modules"],
             "key": key,
-            "frame": wanted,
+            "frame": stands,
             "nonce": nonce,
             "timeline": packet.timeline,
             "protocol": packet.protocol,
         },
     )
-    result = _viewer(key=key, data=payload, on_position_change=_ignore, height="content")
-    latest = None if fresh or moved else _reported_frame(result, packet.timeline)
+    _viewer(key=key, data=payload, on_position_change=_ignore, height="content")
     # Not through the session: a run that is broken off there would remember what no page heard.
-    told.frame = wanted if latest is None else min(max(latest, 0), last)
-    return ViewerState(told.frame)
+    told.frame = stands
+    return ViewerState(stands)
 
 
 def _reported_frame(state: Any, timeline: str) -> int | None:

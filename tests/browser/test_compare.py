@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.test_app import APP, viewer, wait_for_drawing
+from tests.browser.test_app import APP, press, viewer, wait_for_address, wait_for_drawing
 
 
 def test_two_inputs_stand_side_by_side_and_play_together(open_page, serve) -> None:
@@ -56,3 +56,21 @@ def test_a_click_on_a_point_takes_the_viewer_to_its_frame(open_page, serve) -> N
     # The viewer hears of it beside the plot, a moment earlier or later.
     at = "document.querySelector('.pv').poseViewer.stats().frame"
     page.wait_for_function(f"() => {at} === {wanted}", timeout=20_000)
+
+
+def test_a_viewer_that_was_away_comes_back_to_where_it_was(open_page, serve) -> None:
+    page = open_page(serve(APP))
+    wait_for_drawing(page)
+    page.get_by_role("link", name="Compare").click()
+    page.get_by_text("3D from B").wait_for(timeout=60_000)
+    wait_for_address(page, b_input="openpose", frame="50")
+    page.evaluate("document.querySelector('.pv').poseViewer.root.focus()")
+    page.keyboard.press("End")
+    # At once, before the page has heard of it: now both sides are the same, and nothing is drawn.
+    press(page, "b_input", "gt")
+    page.wait_for_selector(".pv", state="detached")
+    press(page, "b_input", "openpose")
+    wait_for_drawing(page)
+    wait_for_address(page, b_input="openpose", frame="99")
+    page.wait_for_timeout(500)
+    assert viewer(page, "viewer.frame") == 99
