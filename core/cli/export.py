@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from core.cli.arguments import (
     positive,
     whole_number,
 )
+from core.cli.notes import note, note_people
 from core.cli.progress import ProgressLine
 from core.errors import PoseFormatError
 
@@ -72,7 +72,7 @@ def _add_what(parser: Parser) -> None:
         help="with --data_dir: 2D source by name (default: gt); without: a file of poses, 2D in "
         "px or 3D in mm, as of `python -m core predict`; or a photo or film")  # fmt: skip
     add("--person", type=whole_number, metavar="N",
-        help="who of several people in a photo or film (default: the most prominent)")  # fmt: skip
+        help="who of several people in --input (default: the most prominent)")  # fmt: skip
     add("--figure", choices=("prediction", "truth"), default="prediction",
         help="whose motion .bvh, .trc and .c3d hold (default: prediction)")  # fmt: skip
     add("--frames", type=_frames, metavar="FIRST:LAST[:STEP]",
@@ -121,8 +121,9 @@ def _file(options: argparse.Namespace) -> int:
         raise WrongUseError(f"--out ends in {', '.join(known)}, not {suffix!r}")
     if options.frames is not None and suffix in export_file.NUMBERS:
         raise WrongUseError("--frames is for motion, films and pages; numbers are written whole")
-    if options.width is not None and options.width < export_file.LEAST_WIDTH:
-        raise WrongUseError(f"--width is at least {export_file.LEAST_WIDTH} px")
+    least, most = export_file.LEAST_WIDTH, export_file.MOST_WIDTH
+    if options.width is not None and not least <= options.width <= most:
+        raise WrongUseError(f"--width is {least} to {most:,} px, not {options.width:,}")
     if options.data_dir is None and options.input is None:
         raise WrongUseError("name what to export: --data_dir DATA, or --input FILE of poses")
     what = _from_dataset(options) if options.data_dir is not None else _from_file(options)
@@ -178,17 +179,24 @@ def _from_file(options: argparse.Namespace) -> Shown:
     path = Path(options.input).expanduser()
     if footage.matches(path):
         return _from_footage(options, path)
-    if options.person is not None:
-        raise WrongUseError("--person is for a photo or film")
     if options.annotated:
         raise WrongUseError("--annotated draws over a photo or film; keypoints have no pictures")
+    person = options.person or 1
     try:
         sequence = keypoints.read(path)
     except PoseFormatError:
         # A layout of a detector's, or nothing: its reader says what.
-        sequence = read_2d(path)
+        sequence = read_2d(
+            path, person=person - 1, several=lambda there: note_people(there, person)
+        )
+    else:
+        if person > 1:
+            raise WrongUseError(f"--person {person}: the file holds one person")
     lifter = _lifter(options, "detector") if sequence.space == "image" else None
-    return export_file.shown_poses(lifter, sequence, path.stem)
+    what = export_file.shown_poses(lifter, sequence, path.stem)
+    for warning in what.warnings:
+        note(warning)
+    return what
 
 
 def _from_footage(options: argparse.Namespace, path: Path) -> Shown:
@@ -206,14 +214,11 @@ def _from_footage(options: argparse.Namespace, path: Path) -> Shown:
     person = (options.person or 1) - 1
     there = len(seen.detections.tracks)
     if there > 1:
-        print(
-            f"note: {there} people are in it; this is number {person + 1} (--person)",
-            file=sys.stderr,
-        )
+        note_people(there, person + 1)
     prediction = predict(lifter, seen.detections.person(person), size_px=seen.original.size_px)
     lifted = own.as_recording(material, prediction, own.lifted_with(lifter, material))
-    for note in (*seen.notes, *prediction.warnings):
-        print(f"note: {note}", file=sys.stderr)
+    for said in (*seen.notes, *prediction.warnings):
+        note(said)
     return own.shown(material, lifted, prediction, (*seen.notes, *prediction.warnings))
 
 

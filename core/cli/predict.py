@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from core.cli.arguments import (
     positive,
     whole_number,
 )
+from core.cli.notes import note, note_people
 from core.cli.progress import ProgressLine
 from core.errors import PoseFormatError
 
@@ -124,10 +124,13 @@ def run(options: argparse.Namespace) -> int:
             raise PoseFormatError(problem, file=target)
         if not target.parent.is_dir():
             raise PoseFormatError("the folder to write into does not exist", file=target.parent)
+    _check_targets(options)
     if footage.matches(options.file):
         # A file that is no film is told before PyTorch is loaded.
-        for note in footage.announced(options.file).notes:
-            _note(note)
+        for said in footage.announced(options.file).notes:
+            note(said)
+    else:
+        _check_no_film(options)
     if options.annotated:
         _check_annotated(options)
     lifter = with_statistics(
@@ -158,12 +161,34 @@ def run(options: argparse.Namespace) -> int:
         print(f"{options.annotated}: the skeleton over the pictures, {told}")
     if found.filled.any():
         joints, frames = int(found.filled.sum()), int(found.filled.any(axis=1).sum())
-        _note(f"{joints:,} joints in {frames:,} frames were interpolated over short gaps")
+        note(f"{joints:,} joints in {frames:,} frames were interpolated over short gaps")
     if found.empty:
-        _note(f"{found.empty:,} frames are empty: a joint is missing in 2D")
+        note(f"{found.empty:,} frames are empty: a joint is missing in 2D")
     for warning in found.warnings:
-        _note(warning)
+        note(warning)
     return 0
+
+
+def _check_targets(options: argparse.Namespace) -> None:
+    """Refuse to write one file over another, or over what is read."""
+    named = {"FILE": options.file, "--out": options.out, "--out_2d": options.out_2d,
+             "--annotated": options.annotated}  # fmt: skip
+    seen: dict[Path, str] = {}
+    for option, name in named.items():
+        if name is None:
+            continue
+        other = seen.setdefault(Path(name).expanduser().resolve(), option)
+        if other != option:
+            raise WrongUseError(f"{option} and {other} are the same file, {name}")
+
+
+def _check_no_film(options: argparse.Namespace) -> None:
+    """Refuse what only a photo or film can do, so that nobody believes it was done."""
+    given = {"--first": options.first != 1, "--last": options.last is not None,
+             "--stride": options.stride != 1, "--heavy": options.heavy}  # fmt: skip
+    if wrong := [option for option, is_given in given.items() if is_given]:
+        verb = "is" if len(wrong) == 1 else "are"
+        raise WrongUseError(f"{', '.join(wrong)} {verb} for photos and films, not for keypoints")
 
 
 def _check_annotated(options: argparse.Namespace) -> None:
@@ -196,6 +221,7 @@ def _two_d(
             layout=options.layout,
             person=options.person - 1,
             size_px=options.size,
+            several=lambda there: note_people(there, options.person),
         )
         return sequence, options.size, None
     last = None if options.last is None else options.last - 1
@@ -210,11 +236,11 @@ def _two_d(
             span=footage.Span(options.first - 1, last, options.stride),
             progress=line,
         )
-    for note in seen.notes[len(footage.announced(options.file).notes) :]:
-        _note(note)
+    for said in seen.notes[len(footage.announced(options.file).notes) :]:
+        note(said)
     there = len(seen.detections.tracks)
     if there > 1:
-        _note(f"{there} people are in it; this is number {options.person} (--person)")
+        note_people(there, options.person)
     sequence = seen.detections.person(options.person - 1, fps=options.fps)
     return sequence, seen.detections.size_px, seen.original
 
@@ -229,7 +255,3 @@ def _array(options: argparse.Namespace) -> PoseSequence:
     if sequence.space != "image":
         raise PoseFormatError("2D poses were expected; these are 3D already", file=path)
     return sequence
-
-
-def _note(text: str) -> None:
-    print(f"note: {text}", file=sys.stderr)

@@ -101,6 +101,11 @@ class Detections:
             name for name in self.layouts_possible if len(layouts.LAYOUTS[name].points) == count
         )
 
+    @property
+    def _usual_fps(self) -> float:
+        """Take an array at the pace of all arrays, whatever the order of its points."""
+        return keypoints.FPS if Path(self.name).suffix.lower() in (".npz", ".npy") else FPS
+
     @cached_property
     def tracks(self) -> tuple[people.Track, ...]:
         """The people of the clip, each followed through it, the most prominent first."""
@@ -114,7 +119,7 @@ class Detections:
         Args:
             track: index into `tracks`.
             layout: a name of `layouts.LAYOUTS`, where it isn't to be told from the data.
-            fps: frames a second; what the file says, else 30, where not given.
+            fps: frames a second; where not given, what the file says, else 30, of an array 50.
 
         Raises:
             PoseFormatError: nobody is there, there is no such track, the layout is unknown or
@@ -130,7 +135,7 @@ class Detections:
         return body_landmarks.as_input(
             points,
             chosen.points,
-            fps=fps or self.fps or FPS,
+            fps=fps or self.fps or self._usual_fps,
             source=f"{self.writer}, {chosen.name}",
         )
 

@@ -33,6 +33,8 @@ FILMS = (".mp4", ".gif")
 PAGE = ".html"
 # Narrower than this, nobody can read what stands in a film.
 LEAST_WIDTH = 240
+# No screen is wider, and memory ends somewhere.
+MOST_WIDTH = 7680
 SUFFIXES = (*NUMBERS, *motion_export.SUFFIXES, *FILMS, PAGE)
 
 
@@ -46,6 +48,7 @@ class Shown:
         poses: the 3D that is exported as numbers where there is no `lifted`.
         notes: what people must know of it.
         original: where the pictures lie in full size, if they do.
+        warnings: those of the notes that say what looks wrong with the 2D.
     """
 
     packet: Packet
@@ -53,6 +56,7 @@ class Shown:
     poses: PoseSequence
     notes: tuple[str, ...] = ()
     original: Original | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def behind(self) -> Original | annotate.Small | None:
@@ -158,7 +162,8 @@ def shown_poses(lifter: PoseLifter | None, sequence: PoseSequence, name: str) ->
         lifted = LiftedRecording(recording, "2D", found.poses, None, None, None, provenance)
         packet = browse_packet(recording, "2D", found.poses, None, None)
         notes = (f"Checkpoint: {lifter.checkpoint.name}.", *found.warnings)
-        return Shown(replace(packet, title=name), lifted, found.poses, notes)
+        packet = replace(packet, title=name)
+        return Shown(packet, lifted, found.poses, notes, warnings=found.warnings)
     if sequence.space == "world":
         raise PoseFormatError("poses in camera axes were expected, not in a world's", file=name)
     recording = Recording(key, {}, sequence)

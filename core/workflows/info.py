@@ -137,7 +137,7 @@ def _of_dataset(spec: str, layout: str, dataset: Dataset) -> FileInfo:
         facts=facts,
         notes=dataset.notes,
         odd=tuple(odd),
-        commands=(f"python -m core test --data_dir {shlex.quote(spec)}",),
+        commands=(f"python -m core test --data_dir {argument(spec)}",),
     )
 
 
@@ -189,15 +189,13 @@ def _of_checkpoint(spec: str) -> FileInfo:
         for key, value in found.provenance.items()
     }
     if None not in statistics.values():
-        command = f"python -m core test --data_dir balancing --load {shlex.quote(spec)}"
+        command = f"python -m core test --data_dir balancing --load {argument(spec)}"
         return FileInfo(spec, "checkpoint", facts, commands=(command,))
     problem = (
         "it has no statistics of its own: it needs those of the data it was trained on (a folder "
         "with stat_3d.pth.tar, or --statistics human36m)"
     )
-    command = (
-        f"python -m core test --data_dir THE_FOLDER_IT_WAS_TRAINED_ON --load {shlex.quote(spec)}"
-    )
+    command = f"python -m core test --data_dir THE_FOLDER_IT_WAS_TRAINED_ON --load {argument(spec)}"
     return FileInfo(spec, "checkpoint", facts, odd=(problem,), commands=(command,))
 
 
@@ -252,7 +250,13 @@ def _of_motion_folder(folder: Path) -> FileInfo:
     )
 
 
+def argument(name: str | Path) -> str:
+    """Write a file's name as a shell takes it, and no command for an option."""
+    text = str(name)
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)
+
+
 def as_new_data_set(folder: Path) -> str:
     """Write a folder and a data set file named after it as arguments."""
     name = folder.resolve().name or "motion"
-    return f"{shlex.quote(str(folder))} --out {shlex.quote(name + '.safetensors')}"
+    return f"{argument(folder)} --out {argument(name + '.safetensors')}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from core.errors import PoseFormatError
 from core.formats import detections, layouts, media, plausibility
 from core.formats.detections import Detections
 from core.formats.layouts import LAYOUTS, UndecidedLayoutError
-from core.workflows.info import Fact, FileInfo
+from core.workflows.info import Fact, FileInfo, argument
 
 
 def of_footage(path: Path) -> FileInfo:
@@ -27,7 +26,7 @@ def of_footage(path: Path) -> FileInfo:
     if found.kind == "film":
         facts["frames"] = found.frames or "not in it"
         facts["frames a second"] = f"{found.fps:g}"
-    command = f"python -m core predict {shlex.quote(str(path))} --out poses_3d.npz"
+    command = f"python -m core predict {argument(path)} --out poses_3d.npz"
     return FileInfo(str(path), found.kind, facts, commands=(command,))
 
 
@@ -68,7 +67,7 @@ def describe(path: Path, kind: str = "2D detections") -> FileInfo:
         facts["unit"] = "px"
     if layout is not None:
         odd += _of_first_person(found, layout, facts)
-    command = ["python -m core predict", shlex.quote(str(path)), *options, "--out poses_3d.npz"]
+    command = ["python -m core predict", argument(path), *options, "--out poses_3d.npz"]
     return FileInfo(str(path), kind, facts, odd=tuple(odd), commands=(" ".join(command),))
 
 

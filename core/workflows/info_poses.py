@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from core.dataset import valid_frames
 from core.errors import PoseFormatError
 from core.formats import plausibility, predictions
 from core.sequence import PoseSequence
-from core.workflows.info import Fact, FileInfo, as_new_data_set, shape_of
+from core.workflows.info import Fact, FileInfo, argument, as_new_data_set, shape_of
 
 
 def of_poses(path: Path) -> FileInfo:
@@ -45,7 +44,7 @@ def of_poses(path: Path) -> FileInfo:
             return saved
         # What is in it can still be told, and why it can't be used as it is.
         return FileInfo(str(path), "arrays", {"arrays": arrays}, odd=(error.problem,))
-    name = shlex.quote(str(path))
+    name = argument(path)
     if sequence.space == "image":
         command = f"python -m core predict {name} --out poses_3d.npz"
     else:
@@ -71,7 +70,7 @@ def of_predictions(path: Path) -> FileInfo:
         facts["recordings"] = [" ".join(name) for name in found.by_name]
     facts["frames"] = found.frames
     notes = ("matched to the recordings of DATA by name or length",)
-    command = f"python -m core test --data_dir DATA --load {shlex.quote(str(path))}"
+    command = f"python -m core test --data_dir DATA --load {argument(path)}"
     return FileInfo(str(path), "saved predictions", facts, notes, commands=(command,))
 
 
@@ -102,7 +101,7 @@ def _of_bare_array(path: Path) -> FileInfo:
     facts["frames a second"] = f"not in it; {reading.fps:g} unless --fps says otherwise"
     facts |= {"frames": len(positions), "complete frames": int(valid_frames(sequence).sum())}
     asked = " ".join(options)
-    name = shlex.quote(str(path))
+    name = argument(path)
     if sequence.space == "image":
         commands = [f"python -m core predict {name} {asked} --out poses_3d.npz"]
     else:

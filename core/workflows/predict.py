@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,7 @@ def read_2d(
     layout: str | None = None,
     person: int = 0,
     size_px: tuple[int, int] | None = None,
+    several: Callable[[int], None] | None = None,
 ) -> PoseSequence:
     """Read 2D poses of one person: a file of poses, or what a 2D detector found.
 
@@ -110,9 +112,10 @@ def read_2d(
         layout: the detector's layout; recognised from the data where not given.
         person: which of several people, the most prominent first.
         size_px: the picture's size, where the coordinates are fractions of it.
+        several: called with the number of people where there are more than one.
 
     Raises:
-        PoseFormatError: nothing is there, it is something else, or it holds 3D.
+        PoseFormatError: nothing is there, it is something else, it holds 3D, or not so many people.
     """
     path = Path(path).expanduser()
     kind = recognise(path)
@@ -126,8 +129,13 @@ def read_2d(
         )
     if layout is not None or detections.matches(path):
         found = detections.read(path).in_px(size_px)
-        return found.person(person, layout=layout, fps=fps)
+        sequence = found.person(person, layout=layout, fps=fps)
+        if several is not None and len(found.tracks) > 1:
+            several(len(found.tracks))
+        return sequence
     sequence = keypoints.read(path, fps=fps)
+    if person:
+        raise PoseFormatError(f"there is no person {person + 1}; it holds one", file=path)
     if sequence.space != "image":
         raise PoseFormatError("2D poses were expected; these are 3D already", file=path)
     return sequence

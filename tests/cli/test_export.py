@@ -10,7 +10,9 @@ import pytest
 
 from core.cameras import level_rotation
 from core.formats import bvh, keypoints, trc
-from core.skeleton import H36M_17
+from core.human36m import PUBLISHED_INPUT
+from core.sequence import PoseSequence
+from core.skeleton import H36M_17, INPUT_16
 from core.workflows import footage
 from tests.cli.conftest import one_line
 from tests.formats.film_writers import PaintedEyes, picture, write_film
@@ -43,22 +45,29 @@ def test_a_checkpoint_is_written_as_onnx(run, toys, tmp_path, options, shapes):
         (("--out", "x.gif", "--data_dir", "x", "--frames", "4:3"), "a last frame after the first"),
         (("--out", "x.gif", "--data_dir", "x", "--frames", "a"), "expected FIRST:LAST or"),
         (("--out", "x.gif", "--data_dir", "x", "--view", "up"), "expected front, side, top or"),
-        (("--out", "x.gif", "--data_dir", "x", "--width", "20"), "--width is at least 240 px"),
+        (("--out", "x.gif", "--data_dir", "x", "--width", "20"), "--width is 240 to 7,680 px"),
+        (("--out", "x.mp4", "--data_dir", "x", "--width", "99999"), "7,680 px, not 99,999"),
         (("--out", "x.bvh", "--input", "x.csv", "--figure", "truth"), "has no truth and no world"),
         (("--out", "x.bvh", "--input", "x.csv", "--camera", "c"), "--camera picks a recording"),
         (("--out", "x.bvh", "--input", "none.csv"), "none.csv: no such file"),
         (("--out", "x.bvh", "--annotated"), "--out ends in .mp4, .gif, .png, .jpg, not"),
         (("--out", "x.png", "--input", "x.csv", "--annotated"), "keypoints have no pictures"),
-        (
-            ("--out", "x.bvh", "--input", "x.csv", "--person", "2"),
-            "--person is for a photo or film",
-        ),
         (("--onnx", "x.onnx"), "--onnx needs the checkpoint"),
         (("--onnx", "x.pt", "--load", "gt"), "an ONNX file ends in .onnx, not '.pt'"),
     ],
 )
 def test_wrong_use_is_told_in_one_line(run, arguments, expected):
     assert expected in one_line(run("export", *arguments))
+
+
+def test_what_looks_wrong_with_the_2d_is_said(run, toys, tmp_path):
+    upside_down = PUBLISHED_INPUT.mean.reshape(1, 16, 2) * (1, -1) + (0, 1000)
+    poses = PoseSequence(np.repeat(upside_down, 3, axis=0), INPUT_16, "image", 50)
+    keypoints.write(tmp_path / "poses.csv", poses)
+    said = run("export", "--input", tmp_path / "poses.csv", "--load", toys / "weights.safetensors",
+               "--out", tmp_path / "o.csv")  # fmt: skip
+    assert said.code == 0
+    assert "note: The person is upside-down in 100% of the frames" in said.err
 
 
 def test_bare_weights_with_pixels_ask_for_statistics(run, toys, tmp_path):

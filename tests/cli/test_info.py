@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import numpy as np
 
@@ -17,6 +18,15 @@ def test_each_file_is_described_with_the_command_that_opens_it(run, toys):
     assert f"{weights}: checkpoint\n" in said.out
     assert f"open it: python -m core test --data_dir {data}\n" in said.out
     assert f"open it: python -m core test --data_dir balancing --load {weights}" in said.out
+
+
+def test_the_command_to_open_a_file_takes_any_name(run, toys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("-my data.safetensors", "it's.safetensors"):
+        (tmp_path / name).write_bytes((toys / "toy.safetensors").read_bytes())
+        said = run("info", f"./{name}")
+        command = said.out.rpartition("open it: python -m core ")[2]
+        assert run(*shlex.split(command), "--json").code == 0, command
 
 
 def test_json_says_the_same(run, toys):

@@ -18,7 +18,9 @@ from core.workflows.lift import PoseLifter, judge, relative_to_root
 from core.workflows.open import open_checkpoint, open_dataset
 from core.workflows.predict import predict
 from tests.cli.conftest import one_line
+from tests.formats import detection_writers as writers
 from tests.formats.film_writers import PaintedEyes, picture, write_film
+from tests.formats.test_detections import walker
 
 
 def people(frames: int = 4) -> np.ndarray:
@@ -92,6 +94,47 @@ def test_wrong_use_is_told_before_any_work(run, toys, poses, tmp_path):
     line = one_line(run("predict", poses, "--out", tmp_path / "none" / "out.csv"))
     assert "the folder to write into does not exist" in line
     assert "expected a number above 0" in one_line(run("predict", poses, "--fps", "-1"))
+
+
+def test_who_of_several_people_is_taken_is_said(run, toys, tmp_path):
+    near = writers.clip("COCO-17", walker())
+    far = near * (0.4, 0.4, 1) + (700, 300, 0)
+    clip = tmp_path / "two.json"
+    clip.write_text(writers.alphapose([[a, b] for a, b in zip(near, far, strict=True)]))
+    options = ["--load", toys / "weights.safetensors", "--out"]
+    said = run("predict", clip, *options, tmp_path / "o.npz")
+    assert "note: 2 people are in it; this is number 1 (--person)" in said.err
+    said = run("export", "--input", clip, "--person", "2", *options, tmp_path / "o.csv")
+    assert (said.code, "this is number 2 (--person)" in said.err) == (0, True)
+    line = one_line(run("export", "--input", clip, "--person", "3", *options, tmp_path / "o.csv"))
+    assert "there is no person 3; it has 2" in line
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (("--first", "2"), "--first is for photos and films, not for keypoints"),
+        (("--stride", "4", "--heavy"), "--stride, --heavy are for photos and films"),
+        (("--person", "2"), "there is no person 2; it holds one"),
+        (("--out_2d", "OUT"), "--out_2d and --out are the same file"),
+        (("--out", "POSES"), "--out and FILE are the same file"),
+    ],
+)
+def test_options_that_nothing_would_come_of_are_refused(run, poses, tmp_path, options, expected):
+    named = {"OUT": tmp_path / "out.npz", "POSES": poses}
+    before = poses.read_bytes()
+    arguments = [named.get(option, option) for option in options]
+    line = one_line(run("predict", poses, "--out", named["OUT"], *arguments))
+    assert expected in line
+    assert poses.read_bytes() == before
+
+
+def test_an_array_has_one_pace_whatever_the_order_of_its_points(run, toys, poses, tmp_path):
+    np.save(tmp_path / "coco.npy", writers.clip("COCO-17", walker())[..., :2])
+    options = ["--load", toys / "weights.safetensors", "--out", tmp_path / "out.npz"]
+    assert run("predict", tmp_path / "coco.npy", *options).code == 0
+    assert keypoints.read(tmp_path / "out.npz").fps == 50
+    assert "50 unless --fps" in run("info", tmp_path / "coco.npy").out
 
 
 def test_what_can_not_be_lifted_is_told(run, toys, tmp_path):
