@@ -25,6 +25,8 @@ Array = NDArray[np.floating[Any]]
 # Frames without people are left out by some detectors. More of them than this for each that is
 # there, and the numbers are no frames of one clip.
 SPARSEST = 20
+# Beyond any px, and any rate of frames.
+LARGEST, FASTEST = 1e7, 1e6
 
 CONFIDENCES = ("visibility", "score", "confidence", "presence")
 LANDMARKS = ("landmarks", "pose_landmarks", "poseLandmarks", "keypoints")
@@ -156,29 +158,42 @@ def _coco_results(content: list[Any], name: str) -> Frames:
 
 def _coco_annotations(content: Mapping[str, Any], name: str) -> Frames:
     """Read COCO's annotations: every picture is a frame; visibility 0 means not there."""
-    pictures: dict[Any, list[Array]] = {}
-    sizes = set()
-    for i, row in enumerate(_list(content["images"], name, "images")):
-        picture = _dict(row, name, f"images[{i}]")
-        pictures[picture.get("id")] = []
-        sizes.add((picture.get("width"), picture.get("height")))
+    images = [
+        _dict(row, name, f"images[{i}]")
+        for i, row in enumerate(_list(content["images"], name, "images"))
+    ]
+    ids = [_id(row.get("id"), name, f"images[{i}]", "an id") for i, row in enumerate(images)]
+    pictures: dict[int | float | str, list[Array]] = {ids[i]: [] for i in _times(images, ids)}
     for i, row in enumerate(_list(content["annotations"], name, "annotations")):
         entry = _dict(row, name, f"annotations[{i}]")
         if "keypoints" not in entry:
             continue
         points = _points(entry["keypoints"], name, f"annotations[{i}].keypoints")
         points[:, 2] = points[:, 2] > 0
-        if entry.get("image_id") not in pictures:
+        picture = _id(entry.get("image_id"), name, f"annotations[{i}]", "an image_id out of images")
+        if picture not in pictures:
             problem = "an image_id out of images was expected"
             raise PoseFormatError(problem, file=name, place=f"annotations[{i}]")
         if points[:, 2].any():
-            pictures[entry["image_id"]].append(points)
+            pictures[picture].append(points)
+    sizes = {_size(row.get("width"), row.get("height")) for row in images}
     return Frames(
         tuple(_stack(rows, name) for rows in pictures.values()),
         "COCO annotations",
         None,
-        _size(sizes),
+        sizes.pop() if len(sizes) == 1 else None,
     )
+
+
+def _times(images: list[dict[str, Any]], ids: list[int | float | str]) -> list[int]:
+    """Sort COCO's pictures in time, which their list need not be in.
+
+    By the numbers in their files' names, or by their ids where a name has none.
+    """
+    names = [image.get("file_name") for image in images]
+    numbered = all(isinstance(file, str) and re.search(r"\d", _stem(file)) for file in names)
+    told: list[Any] = names if numbered else ids
+    return sorted(range(len(images)), key=lambda i: (_number(told[i]), _number(ids[i])))
 
 
 def _mmpose(content: Any, name: str) -> Frames:
@@ -205,7 +220,7 @@ def _landmarks(content: Any, name: str) -> Frames:
     if isinstance(content, dict):
         fps = content.get("fps")
         width, height = content.get("width"), content.get("height")
-        size = _size({(width, height)})
+        size = _size(width, height)
         rows = content.get("frames", [content])
     frames = []
     for i, row in enumerate(_list(rows, name, "frames")):
@@ -217,7 +232,7 @@ def _landmarks(content: Any, name: str) -> Frames:
             frames.append(_stack([], name))
             continue
         frames.append(_stack([_points(points, name, f"frames[{i}]")], name))
-    if fps is not None and not (isinstance(fps, int | float) and 0 < fps < math.inf):
+    if fps is not None and not (isinstance(fps, int | float) and 0 < fps < FASTEST):
         raise PoseFormatError("a number above 0 was expected", file=name, place="fps")
     return Frames(tuple(frames), "MediaPipe", fps, size)
 
@@ -244,7 +259,7 @@ def _points(value: Any, name: str, place: str) -> Array:
         array = np.column_stack([array, np.ones(len(array))])
     missing = np.isnan(array).any(axis=1) | (array[:, :2] == 0).all(axis=1)
     array[missing] = 0
-    if not (np.isfinite(array).all() and np.abs(array).max() < 1e7):
+    if not (np.isfinite(array).all() and np.abs(array).max() < LARGEST):
         raise PoseFormatError("finite numbers in px were expected", file=name, place=place)
     return array
 
@@ -294,18 +309,26 @@ def _in_order(pictures: Mapping[PictureKey, Array]) -> tuple[Array, ...]:
     return tuple(frames)
 
 
-def _number(picture: int | str) -> PictureKey:
+def _number(picture: int | float | str) -> PictureKey:
     """Take the last number of a picture's name, the numbers before it, and the name."""
-    numbers = [int(n) for n in re.findall(r"\d{1,15}", str(picture).rsplit(".", 1)[0])]
+    numbers = [int(n) for n in re.findall(r"\d{1,15}", _stem(str(picture)))]
     return tuple(numbers[:-1]), numbers[-1] if numbers else 0, str(picture)
 
 
-def _size(sizes: set[tuple[Any, Any]]) -> tuple[int, int] | None:
-    if len(sizes) != 1:
-        return None
-    width, height = next(iter(sizes))
-    whole = isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0
-    return (width, height) if whole else None
+def _stem(file: str) -> str:
+    return file.rsplit(".", 1)[0]
+
+
+def _size(width: Any, height: Any) -> tuple[int, int] | None:
+    whole = isinstance(width, int) and isinstance(height, int)
+    return (width, height) if whole and 0 < width < LARGEST and 0 < height < LARGEST else None
+
+
+def _id(value: Any, name: str, place: str, what: str) -> int | float | str:
+    if not isinstance(value, int | float | str):
+        problem = f"{what} (a number or text) was expected"
+        raise PoseFormatError(problem, file=name, place=place)
+    return value
 
 
 def _of(row: Any, key: str) -> Any:
