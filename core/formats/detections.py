@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import lzma
 import zipfile
 import zlib
 from dataclasses import dataclass, field, replace
@@ -30,6 +31,7 @@ FPS = 30.0
 # No clip of keypoints unpacks to more.
 LARGEST_BYTES = 1 << 30
 MOST_FILES = 200_000
+UNREADABLE_ZIP = (zipfile.BadZipFile, zlib.error, lzma.LZMAError)
 # Coordinates up to here are fractions of the picture: nobody is 4 px tall.
 LARGEST_FRACTION = 4.0
 # So near zero the middle of the hips lies where they are the origin.
@@ -297,7 +299,7 @@ def _from_zip(data: bytes, name: str) -> Detections:
             if sum(m.file_size for m in members) > LARGEST_BYTES or len(members) > MOST_FILES:
                 raise PoseFormatError("unpacks to more than a clip's keypoints", file=name)
             held = {m.filename: archive.read(m) for m in members}
-    except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+    except (*UNREADABLE_ZIP, OSError, EOFError, ValueError, RuntimeError) as error:
         if isinstance(error, PoseFormatError):
             raise
         raise PoseFormatError("is no zip file, or cut short", file=name) from None

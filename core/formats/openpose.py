@@ -107,7 +107,8 @@ def _same_widths(frames: list[tuple[str, Array]], folder: Path) -> list[Array]:
 
 
 def _number(path: Path) -> tuple[list[int], str]:
-    return [int(n) for n in re.findall(r"\d+", path.stem)], path.name
+    # Python makes no number of more than 4300 digits; a zip may name its files so.
+    return [int(n) for n in re.findall(r"\d{1,4000}", path.stem)], path.name
 
 
 def _files(folder: Path) -> list[Path]:

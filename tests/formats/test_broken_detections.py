@@ -6,15 +6,37 @@ import contextlib
 import functools
 import itertools
 import json
+import zipfile
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import PoseFormatError
-from core.formats.detections import read_bytes
+from core.formats.detections import read, read_bytes
 from tests.formats import detection_writers as writers
 from tests.formats.test_detections import SPELLINGS, alone, walker
+
+
+def test_a_damaged_zip_that_is_packed_with_lzma_is_refused(tmp_path: Path):
+    packed = tmp_path / "frames.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("0.json", '{"people": []}' + " " * 1000)
+    data = bytearray(packed.read_bytes())
+    data[50:60] = bytes(10)
+    packed.write_bytes(data)
+    with pytest.raises(PoseFormatError, match=r"frames\.zip: is no zip file, or cut short"):
+        read(packed)
+
+
+def test_a_number_of_thousands_of_digits_in_a_zip_s_name_is_no_harm(tmp_path: Path):
+    packed = tmp_path / "frames.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name in ("1.json", "9" * 5000 + ".json"):
+            archive.writestr(name, '{"people": []}')
+    assert len(read(packed).frames) == 2
+
 
 COCO_ROW = '{"image_id": 1, "keypoints": %s}'
 
