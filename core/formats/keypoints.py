@@ -15,6 +15,7 @@ What else is read: an array of (F, 16, 2), (F, 17, 2), (F, 17, 3) or (F, 32, 2|3
 flattened, as NPY, as the only array of an NPZ, as bare JSON lists or a CSV of numbers alone. Their
 joints are taken in Human3.6M's order, and poses that contradict it (COCO's or MPII's order,
 numbers that are no pixels) are refused. Files that name their joints may have them in any order.
+A CSV may be as spreadsheets and numpy.savetxt write it, see `csv_text`.
 """
 
 from __future__ import annotations

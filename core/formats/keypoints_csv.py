@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import PoseFormatError
+from core.formats import csv_text
 from core.sequence import PoseSequence
 
 AXES = "xyz"
@@ -64,25 +67,28 @@ def csv_table(
 
 
 def read_csv(data: bytes, name: str) -> dict[str, Any]:
-    """Read a CSV of named columns or of numbers alone, as `pose_arrays.sequence_of` takes it."""
-    try:
-        rows = [row for row in csv.reader(io.StringIO(data.decode("utf-8-sig"))) if row]
-    except (UnicodeDecodeError, csv.Error):
-        raise PoseFormatError("is no CSV text", file=name) from None
-    if not rows:
-        raise PoseFormatError("the file is empty", file=name)
-    header = [cell.strip() for cell in rows[0]]
-    numbers = [i for i, title in enumerate(header) if title.lower() not in BESIDE]
-    counted = _counts([header[i] for i in numbers])
-    if not counted and all(_is_number(cell) for cell in header):
-        return {"positions": _numbers(rows, name, first_line=1)}
-    values = _numbers(rows[1:], name, first_line=2, width=len(header))
+    """Read a CSV of named columns or of numbers alone, as `pose_arrays.sequence_of` takes it.
+
+    Columns that are no coordinates are passed over, whatever they hold.
+
+    Raises:
+        PoseFormatError: it is no such table; the line and what was expected are named.
+    """
+    table = csv_text.read(data, name)
+    header, first = table.rows[0], 1
+    counted = _counts([title for title in header if title.lower() not in BESIDE])
+    if not counted and _is_of_numbers(header):
+        # numpy.savetxt writes names as a comment.
+        if len(table.above) != len(header) or not _places(table.above):
+            return {"positions": _numbers(table, 0, range(len(header)), name)}
+        header, first = table.above, 0
     if counted:
-        content: dict[str, Any] = {"positions": values[:, numbers]}
+        columns = [i for i, title in enumerate(header) if title.lower() not in BESIDE]
+        content: dict[str, Any] = {"positions": _numbers(table, first, columns, name)}
     else:
-        content = _columns(header, values, name)
-    if "time_s" in header and len(values) > 1:
-        times = values[:, header.index("time_s")]
+        content = _joints(table, header, first, name)
+    if "time_s" in header and len(table.rows) - first > 1:
+        times = _numbers(table, first, [header.index("time_s")], name)[:, 0]
         if times[-1] > times[0]:
             content["fps"] = round((len(times) - 1) / (times[-1] - times[0]), 3)
     return content
@@ -101,57 +107,74 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _numbers(
-    rows: list[list[str]], name: str, *, first_line: int, width: int | None = None
-) -> Array:
-    width = len(rows[0]) if width is None and rows else width or 0
-    for line, row in enumerate(rows, start=first_line):
+def _is_of_numbers(row: list[str]) -> bool:
+    """Tell a line of numbers, though a word may be among them, from one of titles."""
+    written = [cell for cell in row if cell]
+    return 2 * sum(map(_is_number, written)) > len(written) or not written
+
+
+def _numbers(table: csv_text.Table, first: int, columns: Sequence[int], name: str) -> Array:
+    """Take columns of the rows from the `first` on; every row must be as long as row 0."""
+    width = len(table.rows[0])
+    values = []
+    for line, row in zip(table.lines[first:], table.rows[first:], strict=True):
         if len(row) != width:
-            raise PoseFormatError(
-                f"has {len(row)} cells; {width} were expected", file=name, place=f"line {line}"
-            )
-        wrong = next((cell for cell in row if not _is_number(cell.strip())), None)
+            problem = f"has {len(row)} cells; {width} were expected, {table.separator} between them"
+            raise PoseFormatError(problem, file=name, place=f"line {line}")
+        cells = [row[column] for column in columns]
+        wrong = next((cell for cell in cells if not _is_number(cell)), None)
         if wrong is not None:
-            raise PoseFormatError(
-                f"{wrong[:40]!r} is not a number", file=name, place=f"line {line}"
-            )
-    values = [[float(cell.strip() or "nan") for cell in row] for row in rows]
-    return np.array(values, dtype=np.float64).reshape(len(rows), width)
+            problem = f"{wrong[:40]!r} is not a number; {table.expected}"
+            raise PoseFormatError(problem, file=name, place=f"line {line}")
+        values.append([float(cell or "nan") for cell in cells])
+    return np.array(values, dtype=np.float64).reshape(len(values), len(columns))
 
 
-def _columns(header: list[str], values: Array, name: str) -> dict[str, Any]:
-    """Sort a CSV's columns into joints by their names: `left_knee_x_px`, `left_knee_x`."""
-    places: dict[str, dict[str, int]] = {}
-    units = set()
+@dataclass
+class _Columns:
+    """Where a joint's coordinates and confidence stand, and the units that titles say."""
+
+    of: dict[str, int] = field(default_factory=dict)
+    units: set[str] = field(default_factory=set)
+
+
+def _places(header: Sequence[str]) -> dict[str, _Columns]:
+    """Sort columns into joints by their names: `left_knee_x_px`, `left_knee_x`."""
+    places: defaultdict[str, _Columns] = defaultdict(_Columns)
     for column, title in enumerate(header):
         parts = title.rsplit("_", 2)
         if title.endswith("_confidence"):
-            places.setdefault(title.removesuffix("_confidence"), {})["confidence"] = column
-        elif len(parts) == 3 and parts[1] in AXES and parts[2] in ("px", "mm"):
-            places.setdefault(parts[0], {})[parts[1]] = column
-            units.add(parts[2])
+            places[title.removesuffix("_confidence")].of["confidence"] = column
+        elif len(parts) == 3 and parts[1] in tuple(AXES) and parts[2] in ("px", "mm"):
+            places[parts[0]].of[parts[1]] = column
+            places[parts[0]].units.add(parts[2])
         elif title[-2:] in ("_x", "_y", "_z"):
-            places.setdefault(title[:-2], {})[title[-1]] = column
-    joints = [joint for joint, axes in places.items() if "x" in axes]
-    axes = AXES[: 3 if any("z" in places[joint] for joint in joints) else 2]
-    lacking = [f"{j}_{a}" for j in joints for a in axes if a not in places[j]]
-    if not joints or lacking:
+            places[title[:-2]].of[title[-1]] = column
+    return {joint: columns for joint, columns in places.items() if "x" in columns.of}
+
+
+def _joints(table: csv_text.Table, header: list[str], first: int, name: str) -> dict[str, Any]:
+    """Read the joints that the header names."""
+    places = _places(header)
+    axes = AXES[: 3 if any("z" in columns.of for columns in places.values()) else 2]
+    lacking = [f"{j}_{a}" for j, columns in places.items() for a in axes if a not in columns.of]
+    if not places or lacking:
         expected = (
             f"a column {lacking[0]} was expected"
             if lacking
             else "columns such as hip_x_px and hip_y_px were expected"
         )
-        raise PoseFormatError(expected, file=name, place="line 1")
-    content: dict[str, Any] = {
-        "positions": np.stack(
-            [np.stack([values[:, places[j][a]] for a in axes], axis=-1) for j in joints], axis=1
-        ),
-        "joints": joints,
-    }
-    if all("confidence" in places[joint] for joint in joints):
-        content["confidence"] = np.stack(
-            [values[:, places[j]["confidence"]] for j in joints], axis=1
-        )
+        raise PoseFormatError(expected, file=name, place=f"line {table.lines[0]}")
+
+    def values_of(*what: str) -> Array:
+        columns = [found.of[part] for found in places.values() for part in what]
+        values = _numbers(table, first, columns, name)
+        return values.reshape(len(values), len(places), len(what))
+
+    content: dict[str, Any] = {"positions": values_of(*axes), "joints": list(places)}
+    if all("confidence" in columns.of for columns in places.values()):
+        content["confidence"] = values_of("confidence")[..., 0]
+    units = {unit for columns in places.values() for unit in columns.units}
     if len(units) == 1:
         content["unit"] = units.pop()
     return content
