@@ -15,7 +15,8 @@ What else is read: an array of (F, 16, 2), (F, 17, 2), (F, 17, 3) or (F, 32, 2|3
 flattened, as NPY, as the only array of an NPZ, as bare JSON lists or a CSV of numbers alone. Their
 joints are taken in Human3.6M's order, and poses that contradict it (COCO's or MPII's order,
 numbers that are no pixels) are refused. Files that name their joints may have them in any order.
-A CSV may be as spreadsheets and numpy.savetxt write it, see `csv_text`.
+A CSV may be as spreadsheets and numpy.savetxt write it, see `csv_text`, or our own export of a
+lifted recording with its prediction and its 2D input.
 """
 
 from __future__ import annotations
@@ -23,15 +24,16 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import PoseFormatError
 from core.formats import arrays
-from core.formats.keypoints_csv import read_csv, write_csv
+from core.formats.keypoints_csv import read_csv, sets_in, write_csv
 from core.formats.pose_arrays import FPS, sequence_of
 from core.sequence import PoseSequence
 from core.whole_file import write_whole
@@ -47,12 +49,15 @@ ARRAY_NAMES = ("positions", "positions_2d", "positions_3d", "keypoints", "joints
 Array = NDArray[np.floating[Any]]
 
 
-def read(path: str | Path, *, fps: float | None = None) -> PoseSequence:
+def read(
+    path: str | Path, *, fps: float | None = None, coordinates: Literal[2, 3] | None = None
+) -> PoseSequence:
     """Read a sequence from a file, by its ending.
 
     Args:
         path: .npz, .npy, .csv or .json.
         fps: frames a second, where the file does not say it; 50 if not given.
+        coordinates: whether 2D or 3D is meant where a CSV has both, see `keypoints_csv.read_csv`.
 
     Returns:
         2D in image space with skeleton INPUT_16, or 3D with skeleton H36M_17, in the space that
@@ -65,10 +70,16 @@ def read(path: str | Path, *, fps: float | None = None) -> PoseSequence:
         data = Path(path).read_bytes()
     except OSError as error:
         raise PoseFormatError(f"can't be opened: {error.strerror or error}", file=path) from None
-    return read_bytes(data, str(path), fps=fps)
+    return read_bytes(data, str(path), fps=fps, coordinates=coordinates)
 
 
-def read_bytes(data: bytes, name: str, *, fps: float | None = None) -> PoseSequence:
+def read_bytes(
+    data: bytes,
+    name: str,
+    *,
+    fps: float | None = None,
+    coordinates: Literal[2, 3] | None = None,
+) -> PoseSequence:
     """Read a sequence from a file's bytes (an upload); `name` gives its kind by the ending.
 
     Raises:
@@ -78,7 +89,7 @@ def read_bytes(data: bytes, name: str, *, fps: float | None = None) -> PoseSeque
     readers: dict[str, Callable[[bytes, str], dict[str, Any]]] = {
         ".npz": _from_npz,
         ".npy": _from_npy,
-        ".csv": read_csv,
+        ".csv": partial(read_csv, coordinates=coordinates),
         ".json": content_of_json,
     }
     if suffix not in readers:
@@ -171,6 +182,16 @@ def names_joints(path: str | Path) -> bool:
         return suffix == ".csv" and read_csv(data, name).get("joints") is not None
     except (PoseFormatError, OSError):
         return False
+
+
+def sets_of_poses(path: str | Path) -> tuple[str, ...]:
+    """Name the poses of a CSV that holds several, such as "prediction"; () for any other file."""
+    path = Path(path)
+    try:
+        found = sets_in(path.read_bytes(), str(path)) if path.suffix.lower() == ".csv" else ()
+    except (PoseFormatError, OSError):
+        return ()
+    return found if any(found) else ()
 
 
 def array_in(data: bytes, name: str) -> NDArray[Any]:

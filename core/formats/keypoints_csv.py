@@ -7,7 +7,8 @@ import io
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from core.errors import PoseFormatError
 from core.formats import csv_text
 from core.sequence import PoseSequence
+from core.skeleton import H36M_17, INPUT_16
 
 AXES = "xyz"
 # A cell that begins so is a formula to a spreadsheet; a name from a stranger's file must not be.
@@ -22,6 +24,9 @@ FORMULA = ("=", "+", "-", "@")
 
 # Columns that are no coordinates.
 BESIDE = ("", "index", "frame", "time", "time_s")
+
+# What stands before the joints in our own exports, which hold several poses.
+PREDICTION, TRUTH, INPUT = "prediction", "truth", "input"
 
 Array = NDArray[np.floating[Any]]
 
@@ -66,13 +71,20 @@ def csv_table(
     return text.getvalue()
 
 
-def read_csv(data: bytes, name: str) -> dict[str, Any]:
+def read_csv(data: bytes, name: str, coordinates: Literal[2, 3] | None = None) -> dict[str, Any]:
     """Read a CSV of named columns or of numbers alone, as `pose_arrays.sequence_of` takes it.
 
     Columns that are no coordinates are passed over, whatever they hold.
 
+    Args:
+        data: the file's bytes.
+        name: of the file, for messages.
+        coordinates: whether 2D or 3D is meant where there are both, as in our own exports; these
+            give their prediction where it isn't said.
+
     Raises:
-        PoseFormatError: it is no such table; the line and what was expected are named.
+        PoseFormatError: it is no such table, or it is not certain which of several poses are
+            meant; the line and what was expected are named.
     """
     table = csv_text.read(data, name)
     header, first = table.rows[0], 1
@@ -86,7 +98,7 @@ def read_csv(data: bytes, name: str) -> dict[str, Any]:
         columns = [i for i, title in enumerate(header) if title.lower() not in BESIDE]
         content: dict[str, Any] = {"positions": _numbers(table, first, columns, name)}
     else:
-        content = _joints(table, header, first, name)
+        content = _joints(table, header, first, name, coordinates)
     if "time_s" in header and len(table.rows) - first > 1:
         times = _numbers(table, first, [header.index("time_s")], name)[:, 0]
         if times[-1] > times[0]:
@@ -153,10 +165,62 @@ def _places(header: Sequence[str]) -> dict[str, _Columns]:
     return {joint: columns for joint, columns in places.items() if "x" in columns.of}
 
 
-def _joints(table: csv_text.Table, header: list[str], first: int, name: str) -> dict[str, Any]:
+def sets_in(data: bytes, name: str) -> tuple[str, ...]:
+    """Name the poses of a CSV that holds several: what stands before the joints in its titles.
+
+    Raises:
+        PoseFormatError: it is no CSV.
+    """
+    table = csv_text.read(data, name)
+    return tuple(_sets(_places(table.rows[0])))
+
+
+def _sets(places: dict[str, _Columns]) -> dict[str, dict[str, _Columns]]:
+    """Part joints into poses by what stands before their names: `prediction_left_knee`.
+
+    Only what has every joint is a pose of its own; "" is before a name alone.
+    """
+    sets: defaultdict[str, dict[str, _Columns]] = defaultdict(dict)
+    for title, columns in places.items():
+        joint = max(
+            (j for j in H36M_17.joints if f"_{title}".endswith(f"_{j}")), key=len, default=""
+        )
+        before = title.removesuffix(joint).removesuffix("_") if joint else ""
+        sets[before][joint or title] = columns
+    whole = {before: of for before, of in sets.items() if of.keys() >= set(INPUT_16.joints)}
+    return whole if any(whole) else {"": places}
+
+
+def _meant(
+    places: dict[str, _Columns], coordinates: int | None, name: str, line: int
+) -> tuple[str, dict[str, _Columns]]:
+    """Choose the poses that are meant, and say what stands before their joints' names."""
+    sets = _sets(places)
+    fitting = [s for s, joints in sets.items() if coordinates in (None, len(_axes(joints)))]
+    fitting = fitting or list(sets)
+    own = INPUT if coordinates == 2 else PREDICTION
+    if own in fitting and {*fitting} <= {PREDICTION, TRUTH, INPUT}:
+        return own, sets[own]
+    if len(fitting) > 1:
+        held = " and ".join(f"{s}_{next(iter(sets[s]))}".lstrip("_") for s in fitting)
+        problem = (
+            f"it holds several poses ({held}), and it is not certain which are meant; columns of "
+            "one were expected"
+        )
+        raise PoseFormatError(problem, file=name, place=f"line {line}")
+    return fitting[0], sets[fitting[0]]
+
+
+def _axes(joints: dict[str, _Columns]) -> str:
+    return AXES[: 3 if any("z" in columns.of for columns in joints.values()) else 2]
+
+
+def _joints(
+    table: csv_text.Table, header: list[str], first: int, name: str, coordinates: int | None
+) -> dict[str, Any]:
     """Read the joints that the header names."""
-    places = _places(header)
-    axes = AXES[: 3 if any("z" in columns.of for columns in places.values()) else 2]
+    before, places = _meant(_places(header), coordinates, name, table.lines[0])
+    axes = _axes(places)
     lacking = [f"{j}_{a}" for j, columns in places.items() for a in axes if a not in columns.of]
     if not places or lacking:
         expected = (
@@ -177,4 +241,6 @@ def _joints(table: csv_text.Table, header: list[str], first: int, name: str) -> 
     units = {unit for columns in places.values() for unit in columns.units}
     if len(units) == 1:
         content["unit"] = units.pop()
+    if before:
+        content["source"] = f"{Path(name).name}, {before}"
     return content

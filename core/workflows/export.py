@@ -6,7 +6,8 @@ NPZ: `prediction` (F, 17, 3) and, where there is truth, `truth`, `aligned` (F, 1
     `fps`; `units` and `provenance`, JSON objects as text.
 CSV: one row a frame; `frame`, `time_s`, what the recording is and comes from, then mean errors
     `mpjpe_mm`, `p_mpjpe_mm` and columns `prediction_<joint>_<axis>_mm`, `truth_..._mm`,
-    `error_p1_<joint>_mm`, `error_p2_<joint>_mm`, `input_<joint>_<axis>_px`.
+    `error_p1_<joint>_mm`, `error_p2_<joint>_mm`, `input_<joint>_<axis>_px`. It opens again as its
+    prediction, or as its input where 2D is to be lifted, see `core.formats.keypoints_csv`.
 NaN (an empty cell in CSV) is a missing joint. float32 throughout, exact in both.
 """
 

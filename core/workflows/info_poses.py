@@ -45,14 +45,17 @@ def of_poses(path: Path) -> FileInfo:
         # What is in it can still be told, and why it can't be used as it is.
         return FileInfo(str(path), "arrays", {"arrays": arrays}, odd=(error.problem,))
     name = argument(path)
-    if sequence.space == "image":
+    sets = keypoints.sets_of_poses(path)
+    if sequence.space == "image" or "input" in sets:
         command = f"python -m core predict {name} --out poses_3d.npz"
     else:
         command = f"python -m core test --data_dir {name}"
+    several = f"it holds several poses: {', '.join(sets)}; predict lifts the input"
     return FileInfo(
         str(path),
         "pose file",
         _facts_of_sequence(sequence),
+        notes=(several,) if "input" in sets and len(sets) > 1 else (),
         odd=_odd_in(sequence),
         commands=(command,),
     )

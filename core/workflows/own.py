@@ -93,7 +93,7 @@ def read_keypoints(path: str | Path, name: str = "") -> Material:
             raise PoseFormatError(problem, file=path)
         if detections.matches(path):
             return Material(called, replace(detections.read(path), name=called))
-        sequence = keypoints.read(path)
+        sequence = keypoints.read(path, coordinates=2)
     except PoseFormatError as error:
         raise PoseFormatError(error.problem, file=called, place=error.place) from None
     if sequence.space != "image":

@@ -105,6 +105,7 @@ def sequence_of(path: Path, options: Mapping[str, str]) -> PoseSequence:
     """
     if not options:
         if keypoints.names_joints(path):
+            _require_one_3d(path)
             return keypoints.read(path)
         if not is_bare(path) and detections.matches(path):
             return detections.read(path).person()
@@ -113,6 +114,16 @@ def sequence_of(path: Path, options: Mapping[str, str]) -> PoseSequence:
         needed = "; ".join(f"--{name} {' or '.join(of)}" for name, of in undecided.items())
         raise PoseFormatError(f"can't be told from the numbers, please say: {needed}", file=path)
     return plain_arrays.to_sequence(plain_arrays.read_positions(path), reading, str(path))
+
+
+def _require_one_3d(path: Path) -> None:
+    """Refuse our own export with prediction and truth: what would errors be measured against?"""
+    if {"prediction", "truth"} <= {*keypoints.sets_of_poses(path)}:
+        problem = (
+            "it holds a prediction and the truth, and it is not certain which is to be the data "
+            "set's 3D; columns prediction_... or truth_... alone were expected"
+        )
+        raise PoseFormatError(problem, file=path)
 
 
 def open_dataset(spec: str | Path) -> Dataset:

@@ -133,7 +133,7 @@ def read_2d(
         if several is not None and len(found.tracks) > 1:
             several(len(found.tracks))
         return sequence
-    sequence = keypoints.read(path, fps=fps)
+    sequence = keypoints.read(path, fps=fps, coordinates=2)
     if person:
         raise PoseFormatError(f"there is no person {person + 1}; it holds one", file=path)
     if sequence.space != "image":

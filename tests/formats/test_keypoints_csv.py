@@ -101,6 +101,30 @@ def test_another_encoding_is_refused_by_name():
         read_csv("tête_x\n1\n".encode("latin-1"), "a.csv")
 
 
+def two_sets(one: str, other: str) -> bytes:
+    titles = [f"{before}{title}" for before in (one, other) for title in TITLES]
+    rows = [",".join(f"{v:.3f}" for v in (*row, *row + 10)) for row in NUMBERS]
+    return "\n".join([",".join(titles), *rows]).encode()
+
+
+def test_one_set_of_poses_may_be_named_before_its_joints():
+    data = two_sets("theirs_", "unfinished").replace(b"unfinishedhip_x", b"unfinished_x")
+    found = keypoints.read_bytes(data, "a.csv")
+    np.testing.assert_allclose(found.positions, NUMBERS.reshape(4, 17, 2)[:, IN_16], rtol=1e-6)
+    assert found.source == "a.csv, theirs"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "held"),
+    [("a_", "b_", "a_hip and b_hip"), ("", "input_", "hip and input_hip"),
+     ("truth_", "theirs_", "truth_hip and theirs_hip")],
+)  # fmt: skip
+def test_which_of_several_poses_is_meant_is_never_guessed(one, other, held):
+    message = rf"line 1: it holds several poses \({held}\), and it is not certain which are meant"
+    with pytest.raises(PoseFormatError, match=message):
+        keypoints.read_bytes(two_sets(one, other), "a.csv")
+
+
 CELLS = st.sampled_from([*TITLES[:4], "1", "2,5", "3.5", "1,000", "", "word", '"', "#", "-1e3"])
 
 

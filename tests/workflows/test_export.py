@@ -11,10 +11,16 @@ import numpy as np
 import pytest
 
 from core.dataset import Key
+from core.errors import PoseFormatError
+from core.formats import keypoints
 from core.skeleton import H36M_17, INPUT_16
+from core.workflows import own
 from core.workflows.export import csv_bytes, file_name, npz_bytes
 from core.workflows.export_file import size_of
+from core.workflows.info import describe
 from core.workflows.lift import LiftedRecording, PoseLifter, lift_recording
+from core.workflows.open import open_dataset
+from core.workflows.predict import read_2d
 from tests.toys import toy_checkpoint, toy_dataset, toy_recording
 
 KEY = Key("S9", "Sitting", "Sitting 1", "54138969")
@@ -97,6 +103,41 @@ def test_missing_joints_are_empty_cells(lifted):
     assert row["input_left_hip_x_px"] == ""
     assert row["prediction_head_z_mm"] == ""
     assert row["mpjpe_mm"] == ""
+
+
+@pytest.mark.parametrize("in_europe", [False, True])
+def test_a_csv_opens_again_as_its_prediction_or_its_input(lifted, tmp_path, in_europe):
+    path = tmp_path / "k.csv"
+    text = csv_bytes(lifted).decode()
+    path.write_text(text.replace(",", ";").replace(".", ",") if in_europe else text)
+    again = keypoints.read(path)
+    np.testing.assert_array_equal(again.positions, lifted.prediction.positions)
+    assert (again.space, again.fps, again.source) == ("root", 50, "k.csv, prediction")
+    np.testing.assert_array_equal(keypoints.read(path, coordinates=3).positions, again.positions)
+    seen = read_2d(path)
+    whole = np.isfinite(lifted.recording.inputs["gt"].positions).all(axis=2)
+    np.testing.assert_array_equal(
+        seen.positions[whole], lifted.recording.inputs["gt"].positions[whole]
+    )
+    assert seen.source == "k.csv, input"
+    material = own.read_keypoints(path).sequence
+    assert material is not None and material.space == "image"
+
+
+def test_a_csv_with_prediction_and_truth_is_described_but_no_data_set(lifted, tmp_path):
+    path = tmp_path / "k.csv"
+    path.write_bytes(csv_bytes(lifted))
+    found = describe(path)
+    assert found.notes == (
+        "it holds several poses: prediction, truth, input; predict lifts the input",
+    )
+    assert found.commands == (f"python -m core predict {path} --out poses_3d.npz",)
+    with pytest.raises(PoseFormatError, match="not certain which is to be the data set's 3D"):
+        open_dataset(path)
+    recording = replace(toy_recording(KEY), truth=None)
+    without = lift_recording(PoseLifter(toy_checkpoint()), toy_dataset(), recording, "gt")
+    path.write_bytes(csv_bytes(without))
+    assert open_dataset(path).frames == len(without.prediction)
 
 
 def test_without_truth_there_are_no_errors():
