@@ -8,6 +8,7 @@ unpacks to far more than its size, are refused before memory is taken.
 from __future__ import annotations
 
 import io
+import lzma
 import math
 import struct
 import tokenize
@@ -50,6 +51,7 @@ NOT_AN_ARCHIVE = (
     NotImplementedError,
     struct.error,
     zipfile.BadZipFile,
+    lzma.LZMAError,
     zlib.error,
 )
 

@@ -298,6 +298,16 @@ def test_a_file_that_unpacks_too_large_is_not_unpacked(monkeypatch):
         keypoints.read_bytes(npz(positions=np.zeros((100, 17, 2))), "bomb.npz")
 
 
+def test_a_damaged_npz_that_is_packed_with_lzma_is_refused():
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("positions.npy", npy(pixels()))
+    data = bytearray(target.getvalue())
+    data[60:70] = bytes(10)
+    with pytest.raises(PoseFormatError, match=r"a\.npz: is no NPZ file, or cut short"):
+        keypoints.read_bytes(bytes(data), "a.npz")
+
+
 def test_a_header_that_claims_more_than_the_file_holds_is_refused():
     header = npy(np.zeros((1, 17, 2))).replace(b"(1, 17, 2)", b"(9999999999, 17, 2)")
     message = r"cut short: an array of \(9999999999, 17, 2\) was announced, but only 281 bytes"
