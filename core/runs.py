@@ -12,8 +12,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -136,6 +138,38 @@ class Run:
             except OSError:
                 continue
         return max(times)
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Keep a run's folder for this process, until it ends; it is made if it is not there.
+
+    Raises:
+        PoseFormatError: another process trains in it, or it can't be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PoseFormatError(
+            f"can't make the folder of the run: {error.strerror}", file=folder
+        ) from None
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        # A file system that knows no locks keeps nobody away.
+        with suppress(OSError):
+            try:
+                fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                problem = "a training is under way here, in another process"
+                raise PoseFormatError(problem, file=folder) from None
+        yield
+    finally:
+        os.close(place)
 
 
 def read_run(folder: str | Path) -> Run:

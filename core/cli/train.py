@@ -280,8 +280,8 @@ def _share(text: str) -> float:
 
 
 def _seed(text: str) -> int:
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"expected a whole number, not {text!r}")
+    if not text.isdecimal() or not int(text) < 1 << 63:
+        raise argparse.ArgumentTypeError(f"expected a whole number below 2^63, not {text!r}")
     return int(text)
 
 
@@ -292,7 +292,7 @@ def run(options: argparse.Namespace) -> int:
     from core.workflows.train import train
 
     asked = _asked(options)
-    best = float("inf")
+    best = _best_so_far(asked)
     last: Progress | None = None
     try:
         with ProgressLine("training", "steps") as line:
@@ -318,6 +318,14 @@ def run(options: argparse.Namespace) -> int:
     figure = f", best test error {best:.1f} mm" if best < float("inf") else ""
     print(f"{asked.exp}: ckpt_best.safetensors, ckpt_last.safetensors{figure}")
     return 0
+
+
+def _best_so_far(asked: TrainingRun) -> float:
+    """Look up the smallest test error, mm, of a run that goes on; infinite where there is none."""
+    from core import run_log
+
+    best = run_log.read_log(asked.exp).best if asked.resume else None
+    return float("inf") if best is None else best.test_mpjpe_mm or float("inf")
 
 
 def _asked(options: argparse.Namespace) -> TrainingRun:

@@ -199,7 +199,9 @@ def read_state(folder: Path) -> Saved:
     path = folder / STATE
     if not path.is_file():
         raise PoseFormatError(
-            f"there is nothing to resume: {STATE} is written after the first epoch", file=folder
+            f"there is nothing to resume: {STATE} is written after each epoch, every few minutes "
+            "and when a run is stopped",
+            file=folder,
         )
     try:
         with safetensors.safe_open(str(path), framework="pt") as opened:
@@ -223,11 +225,10 @@ def read_state(folder: Path) -> Saved:
 
 
 def _not_written(path: Path, error: OSError) -> PoseFormatError:
-    reason = error.strerror or str(error)
-    return PoseFormatError(
-        f"can't be written ({reason}); what was saved before stays, and --resume continues from it",
-        file=path,
-    )
+    problem = f"can't be written ({error.strerror or error})"
+    if ((path if path.is_dir() else path.parent) / STATE).is_file():
+        problem += "; what was saved before stays, and --resume continues from it"
+    return PoseFormatError(problem, file=path)
 
 
 def _save_pth(path: Path, reached: Checkpoint, progress: Progress) -> None:

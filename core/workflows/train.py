@@ -6,14 +6,10 @@ A run can be stopped or killed at any moment and resumed: it then goes on as if 
 from __future__ import annotations
 
 import platform
-import signal
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
@@ -25,11 +21,13 @@ from core.processes import this_process
 from core.runs import Run
 from core.samples import Samples, Scales
 from core.training import Progress, Share, Training, new_model
+from core.training_config import TrainingConfig
 from core.workflows import training_data
 from core.workflows.open import open_dataset
 from core.workflows.processes import joined
 from core.workflows.recipes import Recipe, options_of, recipe_of
 from core.workflows.run_folder import RunFolder, Saved, changed, read_state
+from core.workflows.stopping import Stop, stopping
 
 
 @dataclass(frozen=True)
@@ -83,10 +81,13 @@ def resumption(run: TrainingRun, *, epochs: int | None = None) -> TrainingRun:
     known = runs.read_run(run.exp)
     try:
         chosen = recipe_of(known.options)
+        planned = chosen.training
         if epochs is not None:
             chosen = replace(chosen, training=replace(chosen.training, epochs=epochs))
     except ValueError as error:
         raise PoseFormatError(str(error), file=run.exp / runs.RUN, place="options") from None
+    if epochs is not None:
+        _check_epochs(run.exp, planned, epochs)
     return replace(
         run,
         data_dir=known.data_spec,
@@ -94,8 +95,25 @@ def resumption(run: TrainingRun, *, epochs: int | None = None) -> TrainingRun:
         load=None,
         threads=run.threads or known.threads or None,
         device=run.device or known.device,
+        half=run.half or "--half" in known.argv,
+        pth_tar=run.pth_tar or "--pth_tar" in known.argv,
+        tensorboard=run.tensorboard and "--no_tensorboard" not in known.argv,
         resume=True,
     )
+
+
+def _check_epochs(folder: Path, planned: TrainingConfig, epochs: int) -> None:
+    """Refuse a number of epochs that no uninterrupted run could have had."""
+    last = next(iter(run_log.read_log(folder).epochs[-1:]), None)
+    if last is not None and epochs < last.epoch:
+        problem = f"{last.epoch} epochs are done already, more than the {epochs} asked for"
+        raise PoseFormatError(problem, file=folder)
+    if planned.schedule == "one_cycle" and epochs != planned.epochs:
+        problem = (
+            f"its learning rate runs out over {planned.epochs} epochs (one_cycle), so it "
+            f"can't go on to another number, {epochs}"
+        )
+        raise PoseFormatError(problem, file=folder)
 
 
 def train(run: TrainingRun) -> Iterator[Progress]:
@@ -124,42 +142,45 @@ def train(run: TrainingRun) -> Iterator[Progress]:
         saved = _left(run)
         record = _record(run, device, saved)
         folder = RunFolder(record, run.half, run.pth_tar, run.tensorboard)
-        folder.begin(
-            resumed_at=None
-            if saved is None
-            else (int(saved.numbers["step"]), int(saved.numbers["epoch"]))
-        )
-        try:
-            with stopping() as stop:
-                yield from _trained(run, saved, share, device, folder, stop)
-        except (KeyboardInterrupt, GeneratorExit):
-            folder.end("stopped", "Stopped; --resume continues it.")
-            raise
-        except Exception as error:
-            folder.end("failed", str(error) or type(error).__name__)
-            raise
-        folder.end("done")
+        with runs.claimed(run.exp):
+            # Another run's files go only for one that can begin.
+            ready = _prepared(run, saved, share, device) if run.overwrite else None
+            folder.begin(
+                resumed_at=None
+                if saved is None
+                else (int(saved.numbers["step"]), int(saved.numbers["epoch"]))
+            )
+            try:
+                with stopping() as stop:
+                    prepared = ready or _prepared(run, saved, share, device)
+                    yield from _trained(run, saved, prepared, folder, stop)
+            except (KeyboardInterrupt, GeneratorExit):
+                folder.end("stopped", "Stopped; --resume continues it.")
+                raise
+            except Exception as error:
+                folder.end("failed", str(error) or type(error).__name__)
+                raise
+            folder.end("done")
 
 
 def _trained(
     run: TrainingRun,
     saved: Saved | None,
-    share: Share,
-    device: torch.device,
+    prepared: _Prepared,
     folder: RunFolder,
     stop: Stop,
 ) -> Iterator[Progress]:
     """Train in the process that keeps the folder."""
-    prepared = _prepared(run, saved, share, device)
     training, statistics = prepared.training, prepared.statistics
     folder.note(
         replace(
             changed(folder.run, training, saved),
-            data=prepared.data,
+            # What a run once started from it keeps.
+            data={**folder.run.data, **prepared.data},
             options=options_of(prepared.recipe),
         )
     )
-    known = _provenance(run, prepared)
+    known = _provenance(folder.run, prepared)
     last_saved = time.monotonic(), training.step
 
     def keep() -> None:
@@ -226,6 +247,9 @@ def _prepared(
             file=run.data_dir,
         )
     samples = training_data.training_samples(dataset, chosen.exposure)
+    if len(samples) < 2:
+        problem = f"{len(samples)} training samples; at least 2 were expected (--at_most)"
+        raise PoseFormatError(problem, file=run.data_dir)
     test = training_data.test_samples(dataset, chosen.exposure)
     if saved is not None:
         statistics = saved.statistics
@@ -276,38 +300,6 @@ def _on(samples: Samples, device: torch.device) -> Samples:
         ) from None
 
 
-@dataclass(eq=False)
-class Stop:
-    """What a signal does: before training began it interrupts, from then on it asks."""
-
-    by: Any = None
-
-
-@contextmanager
-def stopping() -> Iterator[Stop]:
-    """Let SIGTERM and Ctrl-C stop training after the step under way; a second one interrupts."""
-    stop = Stop()
-
-    def asked(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        by, stop.by = stop.by, None
-        if by is None:
-            raise KeyboardInterrupt
-        by()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            # None stands for a handler that was not set from Python and can't be set again.
-            with suppress(TypeError):
-                signal.signal(number, handler)
-
-
 def _left(run: TrainingRun) -> Saved | None:
     """Look what the folder holds: the state to resume, or nothing that must not be lost.
 
@@ -343,7 +335,11 @@ def _record(run: TrainingRun, device: torch.device, saved: Saved | None) -> Run:
         command=run.command if earlier is None else earlier.command,
         argv=run.argv if earlier is None else earlier.argv,
         options=options_of(run.recipe),
-        data={"spec": run.data_dir, "cwd": str(Path.cwd())},
+        data={
+            **({} if earlier is None else earlier.data),
+            "spec": run.data_dir,
+            "cwd": str(Path.cwd()),
+        },
         process=this_process(),
         device=str(device),
         threads=torch.get_num_threads(),
@@ -379,18 +375,18 @@ def _continued(chosen: Recipe, start: Checkpoint) -> Recipe:
     )
 
 
-def _provenance(run: TrainingRun, prepared: _Prepared) -> dict[str, Any]:
+def _provenance(run: Run, prepared: _Prepared) -> dict[str, Any]:
     training, test = prepared.training, prepared.training.test
     known = {
-        "data": {key: prepared.data[key] for key in ("title", "digest", "credit")},
+        "data": {key: run.data[key] for key in ("title", "digest", "credit")},
         "samples_per_epoch": len(training.samples),
         "test_samples": 0 if test is None else len(test),
         "recipe": options_of(prepared.recipe),
         "command": run.command,
         "software": {"torch": torch.__version__, "python": platform.python_version()},
     }
-    if "started_from" in prepared.data:
-        known["started_from"] = prepared.data["started_from"]
+    if "started_from" in run.data:
+        known["started_from"] = run.data["started_from"]
     return known
 
 

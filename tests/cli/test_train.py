@@ -45,6 +45,15 @@ def test_an_epoch_is_a_line_and_the_end_says_where_it_is(run, runs):
     )
 
 
+def test_the_best_of_a_resumed_run_is_the_whole_runs(run, tmp_path):
+    tiny = ["--linear_size", "8", "--num_stage", "1", "--at_most", "600", "--test_at_most", "200"]
+    said = run("train", "--data_dir", "synthetic", "--ckpt", tmp_path, "--exp", "x",
+               "--load", "gt", "--epochs", "1", *tiny[4:])  # fmt: skip
+    best = said.out.rpartition("best test error ")[2]
+    again = run("train", "--ckpt", tmp_path, "--exp", "x", "--resume", "--epochs", "2")
+    assert float(again.out.rpartition("best test error ")[2].split()[0]) <= float(best.split()[0])
+
+
 @pytest.mark.parametrize(
     ("arguments", "part", "expected"),
     [

@@ -17,7 +17,7 @@ from core.dataset import Dataset, Entry, Key, Recording
 from core.errors import PoseFormatError
 from core.formats import dataset_file
 from core.model import LifterConfig
-from core.runs import BEST, LAST
+from core.runs import BEST, LAST, claimed, read_run
 from core.samples import Pairs, Views
 from core.sequence import PoseSequence
 from core.skeleton import H36M_17
@@ -25,6 +25,7 @@ from core.training_config import TrainingConfig
 from core.workflows import train as workflow
 from core.workflows import training_data
 from core.workflows.recipes import RECIPES, Recipe, recipe
+from core.workflows.run_folder import LAST_PTH
 from core.workflows.train import TrainingRun, train
 from tests.test_augmentation import people
 
@@ -161,6 +162,65 @@ def test_a_run_can_start_from_a_checkpoint(tmp_path: Path, data: Dataset) -> Non
                                rtol=1e-4, atol=1e-5)  # fmt: skip
     assert second.input_statistics is not None and first.input_statistics is not None
     np.testing.assert_array_equal(second.input_statistics.mean, first.input_statistics.mean)
+
+
+def test_a_resumed_run_keeps_where_it_came_from_and_how_it_is_saved(
+    tmp_path: Path, data: Dataset
+) -> None:
+    list(train(run_of(tmp_path / "first", "general-gt")))
+    start = tmp_path / "first" / "run" / LAST
+    run = TrainingRun(
+        "made", tmp_path / "second", recipe("paper", epochs=1), load=start, half=True,
+        pth_tar=True, command="the first", argv=("train", "--half", "--pth_tar"),
+    )  # fmt: skip
+    list(train(run))
+    before = checkpoint.load(tmp_path / "second" / LAST).provenance
+    size = (tmp_path / "second" / LAST).stat().st_size
+    again = workflow.resumption(TrainingRun("", tmp_path / "second", command="again"), epochs=2)
+    list(train(again))
+    after = checkpoint.load(tmp_path / "second" / LAST).provenance
+    assert after["epoch"] == 2
+    for name in ("started_from", "command"):
+        assert after[name] == before[name], name
+    assert read_run(tmp_path / "second").data["started_from"] == before["started_from"]
+    assert (tmp_path / "second" / LAST).stat().st_size == pytest.approx(size, rel=0.02)
+    assert checkpoint.load(tmp_path / "second" / LAST_PTH).provenance["epoch"] == 2
+
+
+def test_what_is_there_goes_only_for_a_run_that_can_begin(tmp_path: Path, data: Dataset) -> None:
+    list(train(run_of(tmp_path, "general-gt")))
+    files = {path: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()}
+    for wrong in (
+        run_of(tmp_path, "general-gt", overwrite=True, load=tmp_path / "none.safetensors"),
+        dataclasses.replace(run_of(tmp_path, "paper", overwrite=True), recipe=recipe(
+            "paper", source="nobody's", **TINY)),
+    ):  # fmt: skip
+        with pytest.raises(PoseFormatError):
+            list(train(wrong))
+        assert {path: path.read_bytes() for path in files} == files
+    own = tmp_path / "run" / BEST
+    list(train(run_of(tmp_path, "general-gt", overwrite=True, load=own)))
+
+
+def test_two_processes_do_not_train_in_one_folder(tmp_path: Path, data: Dataset) -> None:
+    busy = pytest.raises(PoseFormatError, match="a training is under way here, in another")
+    with claimed(tmp_path / "run"), busy:
+        list(train(run_of(tmp_path, "general-gt")))
+    list(train(run_of(tmp_path, "general-gt")))
+
+
+@pytest.mark.parametrize(
+    ("epochs", "schedule", "says"),
+    [(1, "stairs", "2 epochs are done already, more than the 1"),
+     (4, "one_cycle", r"runs out over 2 epochs \(one_cycle\)")],
+)  # fmt: skip
+def test_a_run_is_not_resumed_to_what_none_would_be(
+    tmp_path: Path, data: Dataset, epochs: int, schedule: str, says: str
+) -> None:
+    chosen = recipe("paper", schedule=schedule, **TINY)
+    list(train(TrainingRun("made", tmp_path / "run", chosen)))
+    with pytest.raises(PoseFormatError, match=says):
+        workflow.resumption(TrainingRun("", tmp_path / "run"), epochs=epochs)
 
 
 def test_half_precision_is_an_option(tmp_path: Path, data: Dataset) -> None:
