@@ -139,13 +139,33 @@ def check(order: Order) -> None:
             "there is a run of this name already; resume it, or take another name",
             file=order.folder,
         )
-    if order.folder.is_dir() and any(f.name != OUTPUT for f in order.folder.iterdir()):
+    is_of_a_run = (order.folder / runs.RUN).is_file()
+    if (
+        not is_of_a_run
+        and order.folder.is_dir()
+        and any(f.name != OUTPUT for f in order.folder.iterdir())
+    ):
         raise PoseFormatError("this folder holds other files; take another name", file=order.folder)
 
 
 def holds_a_run(folder: Path) -> bool:
-    """Tell whether a folder has a run's files in it."""
-    return (folder / runs.RUN).is_file()
+    """Tell whether a folder has a run in it that is under way, done, or has saved anything."""
+    if not (folder / runs.RUN).is_file():
+        return False
+    if any((folder / name).is_file() for name in (runs.STATE, runs.LAST)):
+        return True
+    try:
+        return runs.read_run(folder).status in ("running", "done")
+    except PoseFormatError:
+        return True
+
+
+def can_resume(folder: Path) -> bool:
+    """Tell whether the run in a folder could go on."""
+    try:
+        return runs.read_run(folder).can_resume
+    except PoseFormatError:
+        return False
 
 
 def start(order: Order) -> None:

@@ -91,7 +91,9 @@ def name_in(folder: Path, run_folder: Path) -> str:
 
 def curve(watched: Watched, slot: int) -> Curve:
     """Lay out a run's log for the figures, in the colour of `slot`."""
-    steps, epochs = watched.log.steps, watched.log.epochs
+    epochs = watched.log.epochs
+    # An epoch that is over sooner than steps are told has its end alone.
+    steps = sorted([*watched.log.steps, *epochs], key=lambda line: line.step)
     return Curve(
         name=watched.name,
         slot=slot,

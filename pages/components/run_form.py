@@ -239,12 +239,14 @@ def offer(order: launch.Order, data: Dataset | None) -> Path | None:
         st.error(frame.escape(error.problem), icon=":material/error:")
         return None
     if launch.holds_a_run(order.folder):
+        can_resume = launch.can_resume(order.folder)
+        way_out = ", or go on with the run that is there" if can_resume else ""
         st.warning(
             f"**{frame.escape(order.exp)}** is the name of a run in this folder. Take another "
-            "name to start anew, or go on with the run that is there.",
+            f"name to start anew{way_out}.",
             icon=":material/folder:",
         )
-        if st.button("Resume it", key="start_resume", icon=":material/resume:"):
+        if can_resume and st.button("Resume it", key="start_resume", icon=":material/resume:"):
             return attempt(order.folder, launch.resume)
         return None
     with st.container(horizontal=True, vertical_alignment="center"):

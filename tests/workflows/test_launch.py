@@ -114,6 +114,21 @@ def test_a_folder_that_holds_a_run_is_not_touched(data: Path, tmp_path: Path) ->
     assert [f.name for f in (tmp_path / "mine").iterdir()] == [runs.RUN]
 
 
+@pytest.mark.parametrize("state", ["stopped", "failed"])
+def test_a_run_that_died_before_it_saved_leaves_its_name_free(
+    data: Path, tmp_path: Path, state: runs.State
+) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    runs.write_run(Run(folder, state))
+    launch.check(order(data, tmp_path))
+    assert not launch.can_resume(folder)
+    (folder / runs.STATE).touch()
+    assert launch.can_resume(folder)
+    with pytest.raises(PoseFormatError, match="there is a run of this name already"):
+        launch.check(order(data, tmp_path))
+
+
 def test_a_folder_with_other_files_is_not_touched(data: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").touch()

@@ -78,7 +78,7 @@ def test_a_curve_holds_what_the_log_tells(tmp_path: Path) -> None:
     run_log.append(folder, Epoch(100.0, 4, 400, 0.1, 1e-3, 640.0))
     curve = watch.curve(only(folder), slot=2)
     assert (curve.name, curve.slot, curve.steps_per_epoch) == ("a", 2, 100)
-    np.testing.assert_array_equal(curve.step, [50, 150, 250])
+    np.testing.assert_array_equal(curve.step, [50, 100, 150, 200, 250, 300, 400])
     np.testing.assert_array_equal(curve.epoch, [1, 2, 3, 4])
     np.testing.assert_array_equal(curve.test_mm, [99, 98, 97, np.nan])
     np.testing.assert_array_equal(curve.test_p_mm, [79, 78, 77, np.nan])
