@@ -19,6 +19,7 @@ from core.runs import Run
 from core.tables import Cell, Table
 from core.training import Progress
 from core.training_config import DIVERGED
+from core.workflows.open import open_dataset
 from core.workflows.recipes import Recipe, options_of, recipe
 from core.workflows.train import TrainingRun, resumption, train
 
@@ -108,9 +109,10 @@ def ablate(ablation: Ablation) -> Iterator[Moment]:
     a result, too: its row says so.
 
     Raises:
-        PoseFormatError: as `train` does, or a run in the folder has other options.
+        PoseFormatError: as `train` does, or a run in the folder has other options or data.
         KeyboardInterrupt: it was stopped; the same call goes on from there.
     """
+    digest = open_dataset(ablation.data_dir).digest
     in_all = len(ablation.seeds) * len(ablation.variants)
     number = 0
     for seed in ablation.seeds:
@@ -118,7 +120,7 @@ def ablate(ablation: Ablation) -> Iterator[Moment]:
             number += 1
             moment = Moment(variant, seed, number, in_all)
             run = _wanted(ablation, variant, seed)
-            known = _known(run)
+            known = _known(run, digest)
             if known is not None and _is_over(known):
                 yield replace(moment, diverged=known.state == "failed")
                 continue
@@ -204,13 +206,15 @@ def _wanted(ablation: Ablation, variant: Variant, seed: int) -> TrainingRun:
     )
 
 
-def _known(run: TrainingRun) -> Run | None:
-    """Read what a run's folder has; refuse one that is of another ablation."""
+def _known(run: TrainingRun, digest: str | None = None) -> Run | None:
+    """Read what a run's folder has; refuse one that is of another ablation, or of other data."""
     if not (run.exp / runs.RUN).is_file():
         return None
     known = runs.read_run(run.exp)
     wanted = json.loads(json.dumps(options_of(run.recipe)))
-    if known.options != wanted or known.data.get("spec") != run.data_dir:
+    # A run that was stopped while it read its data has no digest yet, and no results.
+    is_other_data = digest is not None and known.data.get("digest", digest) != digest
+    if known.options != wanted or is_other_data:
         raise PoseFormatError(
             "was trained with other options or data; --out names another folder for these",
             file=run.exp,

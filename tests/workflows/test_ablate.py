@@ -45,6 +45,7 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     narrow(monkeypatch)
+    monkeypatch.setattr(workflow, "open_dataset", lambda _: made())
 
 
 def test_each_variant_differs_from_the_published_recipe_in_what_it_says(tmp_path: Path) -> None:
@@ -139,6 +140,20 @@ def test_runs_of_other_options_are_not_mixed_in(tmp_path: Path, data: Dataset) -
     other = ablation(tmp_path, "full", seeds=(0,), options={**QUICK, "epochs": 3})
     with pytest.raises(PoseFormatError, match="was trained with other options or data"):
         list(ablate(other))
+
+
+def test_data_is_known_by_its_content_and_not_by_its_path(
+    tmp_path: Path, data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = ablation(tmp_path, "full", seeds=(0,))
+    list(ablate(wanted))
+    moved = dataclasses.replace(wanted, data_dir="./made")
+    assert len(list(ablate(moved))) == 1, "it is there"
+    assert table(moved).rows == table(wanted).rows
+    changed = dataclasses.replace(made(), digest="4567")
+    monkeypatch.setattr(workflow, "open_dataset", lambda _: changed)
+    with pytest.raises(PoseFormatError, match="was trained with other options or data"):
+        list(ablate(wanted))
 
 
 def test_before_any_run_the_table_is_empty(tmp_path: Path) -> None:
