@@ -45,6 +45,16 @@ def test_an_epoch_is_a_line_and_the_end_says_where_it_is(run, runs):
     )
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "says"),
+    [("--seed", "9" * 30, "a whole number below 2^63"),
+     ("--at_most", "1", "1 training samples; at least 2 were expected")],
+)  # fmt: skip
+def test_values_that_nothing_can_be_trained_with_are_one_line(run, tmp_path, option, value, says):
+    arguments = ["--data_dir", "synthetic", "--ckpt", tmp_path, "--epochs", "1"]
+    assert says in one_line(run("train", *arguments, option, value))
+
+
 def test_the_best_of_a_resumed_run_is_the_whole_runs(run, tmp_path):
     tiny = ["--linear_size", "8", "--num_stage", "1", "--at_most", "600", "--test_at_most", "200"]
     said = run("train", "--data_dir", "synthetic", "--ckpt", tmp_path, "--exp", "x",
