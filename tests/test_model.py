@@ -5,13 +5,20 @@ from __future__ import annotations
 import pytest
 import torch
 
-from core.model import Lifter, LifterConfig, lift, parameters_in
+from core.model import Lifter, LifterConfig, lift
 
 TINY = LifterConfig(linear_size=8, num_stage=1)
 
 
 def test_the_published_network_has_4_291_632_parameters() -> None:
-    assert parameters_in(Lifter()) == 4_291_632
+    assert LifterConfig().parameters == 4_291_632
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("stages", [0, 1, 3])
+def test_a_config_counts_the_parameters_that_its_network_has(stages: int, batch_norm: bool) -> None:
+    config = LifterConfig(linear_size=5, num_stage=stages, batch_norm=batch_norm, inputs=7)
+    assert config.parameters == sum(p.numel() for p in Lifter(config).parameters())
 
 
 def test_weights_carry_the_re_implementations_names() -> None:

@@ -21,7 +21,8 @@ from core.training import Progress
 from core.training_config import DIVERGED
 from core.workflows.open import open_dataset
 from core.workflows.recipes import Recipe, options_of, recipe
-from core.workflows.train import TrainingRun, resumption, train
+from core.workflows.train import train
+from core.workflows.training_run import TrainingRun, resumption
 
 
 @dataclass(frozen=True)
@@ -187,12 +188,9 @@ def _row(variant: Variant, found: Sequence[Run], base: float | None) -> tuple[Ce
 
 def _weights(run: Run) -> int:
     """Count what a network's options make it learn."""
-    import torch
+    from core.model import LifterConfig
 
-    from core.model import Lifter, LifterConfig, parameters_in
-
-    with torch.device("meta"):
-        return parameters_in(Lifter(LifterConfig(**run.options["network"])))
+    return LifterConfig(**run.options["network"]).parameters
 
 
 def _wanted(ablation: Ablation, variant: Variant, seed: int) -> TrainingRun:

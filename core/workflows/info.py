@@ -165,7 +165,6 @@ def shape_of(sequence: PoseSequence) -> str:
 
 
 def _of_checkpoint(spec: str) -> FileInfo:
-    from core.model import Lifter, parameters_in
     from core.workflows.open import open_checkpoint
 
     found = open_checkpoint(spec)
@@ -175,7 +174,7 @@ def _of_checkpoint(spec: str) -> FileInfo:
         "name": found.name,
         "network": f"width {config.linear_size}, {config.num_stage} stages, batch norm "
         f"{_on(config.batch_norm)}, residual {_on(config.residual)}, dropout {config.dropout:g}",
-        "parameters": parameters_in(Lifter(config)),
+        "parameters": config.parameters,
         "joints": "16 in 2D in, 16 in 3D out (17 with the hip at 0)",
         "framing": found.framing,
         "statistics": [

@@ -9,7 +9,7 @@ import pytest
 
 from core.training import Progress
 from core.workflows.open import open_checkpoint
-from core.workflows.train import TrainingRun
+from core.workflows.training_run import TrainingRun
 from tests.cli.conftest import one_line
 
 
@@ -48,11 +48,24 @@ def test_an_epoch_is_a_line_and_the_end_says_where_it_is(run, runs):
 @pytest.mark.parametrize(
     ("option", "value", "says"),
     [("--seed", "9" * 30, "a whole number below 2^63"),
+     ("--linear_size", "9" * 9, "GB of memory here; a smaller --linear_size"),
+     ("--num_stage", "9" * 9, "GB of memory here; a smaller --linear_size or --num_stage"),
      ("--at_most", "1", "1 training samples; at least 2 were expected")],
 )  # fmt: skip
 def test_values_that_nothing_can_be_trained_with_are_one_line(run, tmp_path, option, value, says):
     arguments = ["--data_dir", "synthetic", "--ckpt", tmp_path, "--epochs", "1"]
     assert says in one_line(run("train", *arguments, option, value))
+
+
+def test_who_has_learnt_nothing_is_told_so(run, tmp_path):
+    tiny = ["--linear_size", "8", "--num_stage", "1", "--at_most", "600", "--test_at_most", "200"]
+    arguments = ["--data_dir", "synthetic", "--ckpt", tmp_path, *tiny, "--epochs", "3"]
+    exploded = run("train", *arguments, "--exp", "a", "--lr", "1e6")
+    assert exploded.code == 0
+    assert "the network has learnt nothing: the mean pose has 1; a lower --lr" in exploded.err
+    learnt = run("train", *arguments, "--exp", "b", "--lr", "0.03", "--dropout", "0")
+    assert learnt.code == 0
+    assert "learnt nothing" not in learnt.err
 
 
 def test_the_best_of_a_resumed_run_is_the_whole_runs(run, tmp_path):

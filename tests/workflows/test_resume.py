@@ -23,7 +23,8 @@ from core.run_log import read_log
 from core.runs import BEST, LAST, STATE, read_run
 from core.workflows import train as workflow
 from core.workflows.recipes import recipe
-from core.workflows.train import TrainingRun, resumption, train
+from core.workflows.train import train
+from core.workflows.training_run import TrainingRun, resumption
 from tests.workflows.test_train import TINY, data, made
 
 __all__ = ["data"]
@@ -184,7 +185,8 @@ import torch
 torch.set_num_threads(1)
 from core.runs import read_run
 from core.workflows.recipes import recipe
-from core.workflows.train import TrainingRun, resumption, train
+from core.workflows.train import train
+from core.workflows.training_run import TrainingRun, resumption
 data, folder, kills = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
 options = dict(linear_size=64, num_stage=1, epochs=30, train_batch=9, dropout=0.4)
 run = TrainingRun(data, folder, recipe("paper", **options), threads=1, save_steps=2,

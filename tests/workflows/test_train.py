@@ -26,7 +26,8 @@ from core.workflows import train as workflow
 from core.workflows import training_data
 from core.workflows.recipes import RECIPES, Recipe, recipe
 from core.workflows.run_folder import LAST_PTH
-from core.workflows.train import TrainingRun, train
+from core.workflows.train import train
+from core.workflows.training_run import TrainingRun, resumption
 from tests.test_augmentation import people
 
 TINY = {"linear_size": 16, "num_stage": 1, "epochs": 2, "train_batch": 8}
@@ -176,7 +177,7 @@ def test_a_resumed_run_keeps_where_it_came_from_and_how_it_is_saved(
     list(train(run))
     before = checkpoint.load(tmp_path / "second" / LAST).provenance
     size = (tmp_path / "second" / LAST).stat().st_size
-    again = workflow.resumption(TrainingRun("", tmp_path / "second", command="again"), epochs=2)
+    again = resumption(TrainingRun("", tmp_path / "second", command="again"), epochs=2)
     list(train(again))
     after = checkpoint.load(tmp_path / "second" / LAST).provenance
     assert after["epoch"] == 2
@@ -220,7 +221,7 @@ def test_a_run_is_not_resumed_to_what_none_would_be(
     chosen = recipe("paper", schedule=schedule, **TINY)
     list(train(TrainingRun("made", tmp_path / "run", chosen)))
     with pytest.raises(PoseFormatError, match=says):
-        workflow.resumption(TrainingRun("", tmp_path / "run"), epochs=epochs)
+        resumption(TrainingRun("", tmp_path / "run"), epochs=epochs)
 
 
 def test_half_precision_is_an_option(tmp_path: Path, data: Dataset) -> None:
