@@ -180,7 +180,7 @@ def _prepared(
         "credit": dataset.credit,
     }
     if start is not None:
-        data["started_from"] = start.digest
+        data["load"], data["started_from"] = start.name, start.digest
     model = new_model(chosen.network, chosen.training.seed)
     if start is not None:
         model.load_state_dict(dict(start.state))

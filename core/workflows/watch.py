@@ -121,6 +121,9 @@ def actions_of(watched: Watched) -> tuple[str, ...]:
 def options_of(run: Run) -> dict[str, str]:
     """Tell all choices of a run by their options' names, what it learned from first."""
     told = {"data": str(run.data.get("title") or run.data.get("spec") or "")}
+    if started_from := run.data.get("started_from"):
+        # Runs of one name write checkpoints of one name; the digest tells them apart.
+        told["load"] = f"{run.data.get('load', 'checkpoint')} ({started_from[:8]})"
     for name, value in run.options.items():
         if isinstance(value, Mapping):
             told |= {option: _told(chosen) for option, chosen in value.items()}

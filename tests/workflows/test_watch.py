@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,17 @@ def test_options_are_told_by_their_names_the_data_first(tmp_path: Path) -> None:
     assert list(told.items()) == [
         ("data", "CMU"), ("recipe", "paper"), ("dropout", "0.5"), ("residual", "yes"),
     ]  # fmt: skip
+
+
+def test_the_weights_that_a_run_started_from_are_told(tmp_path: Path) -> None:
+    fresh = run_with(tmp_path)
+    first, second = (
+        replace(fresh, data={**fresh.data, "load": "gt", "started_from": digit * 64})
+        for digit in "ab"
+    )
+    assert watch.differing([fresh, first, second]) == {
+        "load": ("–", "gt (aaaaaaaa)", "gt (bbbbbbbb)")
+    }
 
 
 def test_only_what_differs_is_named(tmp_path: Path) -> None:
