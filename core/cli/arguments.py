@@ -97,12 +97,11 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         help="2D: y-down or y-up; 3D: camera, camera-y-up, world-z-up or world-y-up")  # fmt: skip
 
 
-def with_reading(path: str, options: argparse.Namespace) -> str:
-    """Name a file together with what the options say of it."""
-    from core.workflows import plain
-
-    said = {name: getattr(options, name, None) for name in plain.OPTIONS}
-    return plain.joined(path, said)
+def reading_said(options: argparse.Namespace, fps: float | None = None) -> dict[str, str]:
+    """Collect what --joint_order, --unit and --axes say of an array, and its rate; else nothing."""
+    said = {name: getattr(options, name) for name in ("joint_order", "unit", "axes")}
+    given = {name: value for name, value in said.items() if value is not None}
+    return {**given, "fps": f"{fps:g}"} if given and fps is not None else given
 
 
 def add_statistics(parser: argparse.ArgumentParser) -> None:

@@ -10,8 +10,10 @@ from core.cli.arguments import (
     Commands,
     Parser,
     WrongUseError,
+    add_reading,
     add_statistics,
     positive,
+    reading_said,
     whole_number,
 )
 from core.cli.notes import note, note_people
@@ -19,6 +21,7 @@ from core.cli.progress import ProgressLine
 from core.errors import PoseFormatError
 
 if TYPE_CHECKING:
+    from core.sequence import PoseSequence
     from core.workflows.export_file import Shown
     from core.workflows.lift import PoseLifter
 
@@ -46,6 +49,7 @@ def add_to(commands: Commands) -> None:
         help="gt, detector, or a file (default: what suits the 2D)")  # fmt: skip
     add_statistics(parser)
     _add_what(parser)
+    add_reading(parser)
     _add_how(parser)
     network = parser.add_argument_group("a checkpoint")
     network.add_argument("--onnx", metavar="OUT", help="the .onnx file to write")
@@ -73,6 +77,9 @@ def _add_what(parser: Parser) -> None:
         "px or 3D in mm, as of `python -m core predict`; or a photo or film")  # fmt: skip
     add("--person", type=whole_number, metavar="N",
         help="who of several people in --input (default: the most prominent)")  # fmt: skip
+    add("--input_fps", type=positive, metavar="N",
+        help="frames a second of the poses in --input, where the file does not say it "
+        "(default: 50; a detector's: 30)")  # fmt: skip
     add("--figure", choices=("prediction", "truth"), default="prediction",
         help="whose motion .bvh, .trc and .c3d hold (default: prediction)")  # fmt: skip
     add("--frames", type=_frames, metavar="FIRST:LAST[:STEP]",
@@ -146,12 +153,13 @@ def _file(options: argparse.Namespace) -> int:
 
 
 def _from_dataset(options: argparse.Namespace) -> Shown:
-    from core.workflows import export_file
+    from core.workflows import export_file, plain
     from core.workflows.evaluate import pick_source
     from core.workflows.lift import lift_recording
     from core.workflows.open import checkpoint_for, open_dataset
 
-    dataset = open_dataset(options.data_dir)
+    reading = reading_said(options, options.input_fps)
+    dataset = open_dataset(plain.joined(options.data_dir, reading))
     source = pick_source(dataset, options.input)
     key = export_file.pick(
         dataset,
@@ -167,9 +175,7 @@ def _from_dataset(options: argparse.Namespace) -> Shown:
 
 
 def _from_file(options: argparse.Namespace) -> Shown:
-    from core.formats import keypoints
     from core.workflows import export_file, footage
-    from core.workflows.predict import read_2d
 
     if options.figure == "truth" or options.space == "world":
         raise WrongUseError("a file of poses has no truth and no world: that takes --data_dir")
@@ -178,25 +184,42 @@ def _from_file(options: argparse.Namespace) -> Shown:
             raise WrongUseError(f"--{name} picks a recording of --data_dir, not of a file")
     path = Path(options.input).expanduser()
     if footage.matches(path):
+        if reading_said(options, None) or options.input_fps is not None:
+            problem = "--joint_order, --unit, --axes and --input_fps are for poses, not for films"
+            raise WrongUseError(problem)
         return _from_footage(options, path)
     if options.annotated:
         raise WrongUseError("--annotated draws over a photo or film; keypoints have no pictures")
-    person = options.person or 1
-    try:
-        sequence = keypoints.read(path)
-    except PoseFormatError:
-        # A layout of a detector's, or nothing: its reader says what.
-        sequence = read_2d(
-            path, person=person - 1, several=lambda there: note_people(there, person)
-        )
-    else:
-        if person > 1:
-            raise WrongUseError(f"--person {person}: the file holds one person")
+    sequence = _read(options, path)
     lifter = _lifter(options, "detector") if sequence.space == "image" else None
     what = export_file.shown_poses(lifter, sequence, path.stem)
     for warning in what.warnings:
         note(warning)
     return what
+
+
+def _read(options: argparse.Namespace, path: Path) -> PoseSequence:
+    """Read one person's poses: an array as the options say, or a file that says it itself."""
+    from core.formats import keypoints
+    from core.workflows import plain
+    from core.workflows.predict import read_2d
+
+    person, fps = options.person or 1, options.input_fps
+    one = f"--person {person}: the file holds one person"
+    if reading := reading_said(options, fps):
+        if person > 1:
+            raise WrongUseError(one)
+        return plain.sequence_of(path, reading)
+    try:
+        sequence = keypoints.read(path, fps=fps)
+    except PoseFormatError:
+        # A layout of a detector's, or nothing: its reader says what.
+        return read_2d(
+            path, fps=fps, person=person - 1, several=lambda there: note_people(there, person)
+        )
+    if person > 1:
+        raise WrongUseError(one)
+    return sequence
 
 
 def _from_footage(options: argparse.Namespace, path: Path) -> Shown:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
-from core.cli.arguments import add_precision, add_reading, add_statistics, with_reading
+from core.cli.arguments import add_precision, add_reading, add_statistics, reading_said
 from core.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def open_judged(
     Raises:
         PoseFormatError: it can't be read, or there is no such source.
     """
+    from core.workflows import plain
     from core.workflows.open import open_dataset
 
     with ProgressLine("opening", "steps") as line:
@@ -80,7 +81,8 @@ def open_judged(
             meanwhile()
             line(done, in_all, what)
 
-        dataset = open_dataset(with_reading(options.data_dir, options), progress=report)
+        spec = plain.joined(options.data_dir, reading_said(options))
+        dataset = open_dataset(spec, progress=report)
     from core.workflows.evaluate import pick_source
 
     return dataset, pick_source(dataset, options.input, detector=options.use_hg)

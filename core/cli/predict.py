@@ -14,6 +14,7 @@ from core.cli.arguments import (
     add_statistics,
     picture_size,
     positive,
+    reading_said,
     whole_number,
 )
 from core.cli.notes import note, note_people
@@ -212,8 +213,8 @@ def _two_d(
     from core.workflows import footage
     from core.workflows.predict import read_2d
 
-    if options.joint_order or options.unit or options.axes:
-        return _array(options), options.size, None
+    if reading := reading_said(options, options.fps):
+        return _array(Path(options.file).expanduser(), reading), options.size, None
     if not footage.matches(options.file):
         sequence = read_2d(
             options.file,
@@ -245,13 +246,11 @@ def _two_d(
     return sequence, seen.detections.size_px, seen.original
 
 
-def _array(options: argparse.Namespace) -> PoseSequence:
+def _array(path: Path, reading: dict[str, str]) -> PoseSequence:
     """Read an array of 2D poses as the options say."""
     from core.workflows import plain
 
-    said = {name: getattr(options, name) for name in plain.OPTIONS}
-    path = Path(options.file).expanduser()
-    sequence = plain.sequence_of(path, {n: str(v) for n, v in said.items() if v is not None})
+    sequence = plain.sequence_of(path, reading)
     if sequence.space != "image":
         raise PoseFormatError("2D poses were expected; these are 3D already", file=path)
     return sequence

@@ -15,8 +15,8 @@ What else is read: an array of (F, 16, 2), (F, 17, 2), (F, 17, 3) or (F, 32, 2|3
 flattened, as NPY, as the only array of an NPZ, as bare JSON lists or a CSV of numbers alone. Their
 joints are taken in Human3.6M's order, and poses that contradict it (COCO's or MPII's order,
 numbers that are no pixels) are refused. Files that name their joints may have them in any order.
-A CSV may be as spreadsheets and numpy.savetxt write it, see `csv_text`, or our own export of a
-lifted recording with its prediction and its 2D input.
+A CSV may be as spreadsheets and numpy.savetxt write it, see `csv_text`. A CSV or NPZ may be our own
+export of a lifted recording with its prediction, its 2D input and perhaps the truth.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from core.errors import PoseFormatError
 from core.formats import arrays
-from core.formats.keypoints_csv import read_csv, sets_in, write_csv
+from core.formats.keypoints_csv import INPUT, PREDICTION, TRUTH, read_csv, sets_in, write_csv
 from core.formats.pose_arrays import FPS, sequence_of
 from core.sequence import PoseSequence
 from core.whole_file import write_whole
@@ -43,6 +43,9 @@ __all__ = ["FPS", "READ_SUFFIXES", "SUFFIXES", "read", "read_bytes", "to_bytes",
 SUFFIXES = (".npz", ".csv", ".json")
 READ_SUFFIXES = (*SUFFIXES, ".npy")
 FORMAT, VERSION = "poses", 1
+
+# In an NPZ of a lifted recording, beside the joints of its 3D.
+INPUT_JOINTS = "input_joints"
 
 ARRAY_NAMES = ("positions", "positions_2d", "positions_3d", "keypoints", "joints_2d", "poses")
 
@@ -57,7 +60,7 @@ def read(
     Args:
         path: .npz, .npy, .csv or .json.
         fps: frames a second, where the file does not say it; 50 if not given.
-        coordinates: whether 2D or 3D is meant where a CSV has both, see `keypoints_csv.read_csv`.
+        coordinates: whether 2D or 3D is meant where a file has both, see `keypoints_csv.read_csv`.
 
     Returns:
         2D in image space with skeleton INPUT_16, or 3D with skeleton H36M_17, in the space that
@@ -87,7 +90,7 @@ def read_bytes(
     """
     suffix = Path(name).suffix.lower()
     readers: dict[str, Callable[[bytes, str], dict[str, Any]]] = {
-        ".npz": _from_npz,
+        ".npz": partial(_from_npz, coordinates=coordinates),
         ".npy": _from_npy,
         ".csv": partial(read_csv, coordinates=coordinates),
         ".json": content_of_json,
@@ -185,10 +188,16 @@ def names_joints(path: str | Path) -> bool:
 
 
 def sets_of_poses(path: str | Path) -> tuple[str, ...]:
-    """Name the poses of a CSV that holds several, such as "prediction"; () for any other file."""
+    """Name the poses of our own export, which holds several, such as "prediction"; () else."""
     path = Path(path)
+    found: tuple[str, ...] = ()
     try:
-        found = sets_in(path.read_bytes(), str(path)) if path.suffix.lower() == ".csv" else ()
+        if path.suffix.lower() == ".csv":
+            found = sets_in(path.read_bytes(), str(path))
+        elif path.suffix.lower() == ".npz":
+            members = arrays.members(path)
+            if INPUT_JOINTS in members:
+                found = tuple(of for of in (PREDICTION, TRUTH, INPUT) if of in members)
     except (PoseFormatError, OSError):
         return ()
     return found if any(found) else ()
@@ -206,14 +215,27 @@ def array_in(data: bytes, name: str) -> NDArray[Any]:
     return content["positions"] if "positions" in content else _only_array(content, name)
 
 
-def _from_npz(data: bytes, name: str) -> dict[str, Any]:
-    content = {
+def _from_npz(data: bytes, name: str, coordinates: Literal[2, 3] | None = None) -> dict[str, Any]:
+    content: dict[str, Any] = {
         key: array.item() if array.ndim == 0 else array
         for key, array in arrays.read_npz(data, name).items()
     }
     if "positions" not in content:
+        meant = INPUT if coordinates == 2 else PREDICTION
+        if INPUT_JOINTS in content and isinstance(content.get(meant), np.ndarray):
+            return _out_of_export(content, meant, name)
         content["positions"] = _only_array(content, name)
     return content
+
+
+def _out_of_export(content: Mapping[str, Any], meant: str, name: str) -> dict[str, Any]:
+    """Take the prediction or the 2D out of our own export of a recording."""
+    return {
+        "positions": content[meant],
+        "joints": content.get(INPUT_JOINTS if meant == INPUT else "joints"),
+        "fps": content.get("fps"),
+        "source": f"{Path(name).name}, {meant}",
+    }
 
 
 def _from_npy(data: bytes, name: str) -> dict[str, Any]:

@@ -46,10 +46,11 @@ def of_poses(path: Path) -> FileInfo:
         return FileInfo(str(path), "arrays", {"arrays": arrays}, odd=(error.problem,))
     name = argument(path)
     sets = keypoints.sets_of_poses(path)
+    commands: tuple[str, ...] = (f"python -m core test --data_dir {name}",)
     if sequence.space == "image" or "input" in sets:
-        command = f"python -m core predict {name} --out poses_3d.npz"
-    else:
-        command = f"python -m core test --data_dir {name}"
+        commands = (f"python -m core predict {name} --out poses_3d.npz",)
+    if "prediction" in sets and path.suffix.lower() == ".npz":
+        commands += (f"python -m core test --data_dir DATA --load {name}",)
     several = f"it holds several poses: {', '.join(sets)}; predict lifts the input"
     return FileInfo(
         str(path),
@@ -57,7 +58,7 @@ def of_poses(path: Path) -> FileInfo:
         _facts_of_sequence(sequence),
         notes=(several,) if "input" in sets and len(sets) > 1 else (),
         odd=_odd_in(sequence),
-        commands=(command,),
+        commands=commands,
     )
 
 

@@ -121,7 +121,7 @@ def _require_one_3d(path: Path) -> None:
     if {"prediction", "truth"} <= {*keypoints.sets_of_poses(path)}:
         problem = (
             "it holds a prediction and the truth, and it is not certain which is to be the data "
-            "set's 3D; columns prediction_... or truth_... alone were expected"
+            "set's 3D; one of the two alone was expected"
         )
         raise PoseFormatError(problem, file=path)
 

@@ -15,8 +15,10 @@ from core.sequence import PoseSequence
 from core.skeleton import H36M_17, INPUT_16
 from core.workflows import footage
 from tests.cli.conftest import one_line
+from tests.formats import detection_writers as writers
 from tests.formats.film_writers import PaintedEyes, picture, write_film
-from tests.toys import CAMERA, RECORDINGS
+from tests.formats.test_detections import walker
+from tests.toys import CAMERA, RECORDINGS, toy_recording
 
 
 @pytest.mark.parametrize(
@@ -50,6 +52,7 @@ def test_a_checkpoint_is_written_as_onnx(run, toys, tmp_path, options, shapes):
         (("--out", "x.bvh", "--input", "x.csv", "--figure", "truth"), "has no truth and no world"),
         (("--out", "x.bvh", "--input", "x.csv", "--camera", "c"), "--camera picks a recording"),
         (("--out", "x.bvh", "--input", "none.csv"), "none.csv: no such file"),
+        (("--out", "x.bvh", "--input", "x.mp4", "--unit", "m"), "are for poses, not for films"),
         (("--out", "x.bvh", "--annotated"), "--out ends in .mp4, .gif, .png, .jpg, not"),
         (("--out", "x.png", "--input", "x.csv", "--annotated"), "keypoints have no pictures"),
         (("--onnx", "x.onnx"), "--onnx needs the checkpoint"),
@@ -160,8 +163,6 @@ def test_names_that_are_not_there_are_told_with_those_that_are(run, toys, tmp_pa
 def test_a_file_of_2d_poses_is_lifted_as_predict_does_and_one_of_3d_is_taken_as_it_is(
     run, toys, tmp_path
 ):
-    from tests.toys import toy_recording
-
     key = next(k for k in RECORDINGS if k.action == "Sitting")
     keypoints.write(tmp_path / "two.csv", toy_recording(key).inputs["gt"])
     weights = toys / "weights.safetensors"
@@ -181,6 +182,39 @@ def test_a_file_of_2d_poses_is_lifted_as_predict_does_and_one_of_3d_is_taken_as_
     page = run("export", "--input", tmp_path / "three.json", "--out", tmp_path / "page.html")
     assert page.code == 0
     assert "<title>three</title>" in (tmp_path / "page.html").read_text()
+
+
+def test_an_array_is_read_as_the_options_say_and_as_predict_reads_it(run, toys, tmp_path):
+    np.save(tmp_path / "two.npy", writers.clip("COCO-17", walker())[..., :2] * [1, -1])
+    said = ["--joint_order", "coco17", "--unit", "px", "--axes", "y-up",
+            "--load", toys / "weights.safetensors"]  # fmt: skip
+    lifted, there = tmp_path / "lifted.npz", tmp_path / "there.npz"
+    told = run("export", "--input", tmp_path / "two.npy", *said, "--input_fps", "25",
+               "--out", lifted)  # fmt: skip
+    assert told.code == 0, told.err
+    told = run("predict", tmp_path / "two.npy", *said, "--fps", "25", "--out", there)
+    assert told.code == 0, told.err
+    mine, other = keypoints.read(lifted), keypoints.read(there)
+    assert mine.fps == other.fps == 25
+    np.testing.assert_array_equal(mine.positions, other.positions)
+
+
+def test_an_array_of_3d_in_metres_with_y_up_becomes_motion(run, tmp_path):
+    key = next(k for k in RECORDINGS if k.action == "Sitting")
+    truth = toy_recording(key).truth
+    assert truth is not None
+    np.save(tmp_path / "three.npy", truth.positions / 1000 * [1, -1, -1])
+    said = ["--joint_order", "h36m17", "--unit", "m", "--axes", "camera-y-up", "--input_fps", "25"]
+    told = run("export", "--input", tmp_path / "three.npy", *said, "--out", tmp_path / "x.trc")
+    assert told.code == 0, told.err
+    motion = trc.read(tmp_path / "x.trc")
+    assert motion.fps == 25
+    shin = [H36M_17.joints.index("right_knee"), H36M_17.joints.index("right_ankle")]
+    made, expected = (
+        np.linalg.norm(np.diff(positions[:, shin], axis=1), axis=-1)
+        for positions in (motion.positions, truth.positions)
+    )
+    np.testing.assert_allclose(made, expected, atol=0.1)
 
 
 @pytest.fixture

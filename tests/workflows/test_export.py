@@ -124,6 +124,29 @@ def test_a_csv_opens_again_as_its_prediction_or_its_input(lifted, tmp_path, in_e
     assert material is not None and material.space == "image"
 
 
+def test_an_npz_opens_again_as_its_prediction_or_its_input(lifted, tmp_path):
+    path = tmp_path / "k.npz"
+    path.write_bytes(npz_bytes(lifted))
+    again = keypoints.read(path)
+    np.testing.assert_array_equal(again.positions, lifted.prediction.positions)
+    assert (again.space, again.fps, again.source) == ("root", 50, "k.npz, prediction")
+    seen = read_2d(path)
+    np.testing.assert_array_equal(seen.positions, lifted.recording.inputs["gt"].positions)
+    assert (seen.skeleton, seen.source) == (INPUT_16, "k.npz, input")
+    material = own.read_keypoints(path).sequence
+    assert material is not None and material.space == "image"
+    found = describe(path)
+    assert found.notes == (
+        "it holds several poses: prediction, truth, input; predict lifts the input",
+    )
+    assert found.commands == (
+        f"python -m core predict {path} --out poses_3d.npz",
+        f"python -m core test --data_dir DATA --load {path}",
+    )
+    with pytest.raises(PoseFormatError, match="not certain which is to be the data set's 3D"):
+        open_dataset(path)
+
+
 def test_a_csv_with_prediction_and_truth_is_described_but_no_data_set(lifted, tmp_path):
     path = tmp_path / "k.csv"
     path.write_bytes(csv_bytes(lifted))
